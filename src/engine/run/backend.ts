@@ -1,0 +1,120 @@
+import type { FinishReason, SeenVideo } from "../../protocol/records.ts";
+import type { RunSpec } from "../../protocol/spec.ts";
+import type { ErrorData } from "../../protocol/errors.ts";
+
+/**
+ * What a run needs of whatever holds the policy. The embedded backend implements it in a child process, so every value
+ * here survives structured clone. Calls are made one at a time.
+ */
+export interface Backend {
+  open(params: OpenBackend): Promise<BackendInfo>;
+  /** Samples `groupSize` completions of each prompt. A video that cannot be read fails its own prompt only. */
+  sample(params: SampleParams): Promise<readonly SampledGroup[]>;
+  /** One optimizer step on groups of the last `sample` call. */
+  update(params: UpdateParams): Promise<UpdateResult>;
+  /** One SFT step on targets. */
+  updateOnTargets(params: SftUpdateParams): Promise<SftUpdateResult>;
+  /** Writes weights (or adapter) and optimizer state into a new folder. */
+  save(params: { dir: string }): Promise<Record<string, never>>;
+  close(): Promise<void>;
+}
+
+export interface OpenBackend {
+  readonly spec: RunSpec;
+  readonly baseDir: string;
+  /** Checkpoint to go on from; null starts from the spec's model. The reference policy is always the spec's model. */
+  readonly checkpointDir: string | null;
+  readonly cacheDir: string;
+  readonly ffmpegPath: string | null;
+  readonly threads: number;
+}
+
+export interface BackendInfo {
+  readonly provider: string;
+  readonly onnxruntime: string;
+  readonly ffmpeg: string;
+  readonly policyHash: string;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+}
+
+export interface PromptRequest {
+  readonly key: string; // unique within the call
+  readonly text: string; // user turn
+  readonly videoPath: string;
+  /** Seeds the sampler for this prompt's group, whatever else is sampled in the same call. */
+  readonly seed: number;
+}
+
+export interface SamplingOptions {
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly maxCompletionLength: number;
+}
+
+export interface SampleParams {
+  readonly prompts: readonly PromptRequest[];
+  readonly groupSize: number;
+  readonly sampling: SamplingOptions;
+  /** Keep tokens for `update`; off for evaluation. */
+  readonly forTraining: boolean;
+}
+
+export type SampledGroup =
+  | {
+      readonly ok: true;
+      readonly key: string;
+      readonly video: SeenVideo;
+      readonly promptTokens: number;
+      readonly completions: readonly SampledCompletion[];
+    }
+  | { readonly ok: false; readonly key: string; readonly failure: ErrorData };
+
+export interface SampledCompletion {
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  /** Completion token ids, the end-of-sequence token included when it was sampled. */
+  readonly tokens_T: Int32Array;
+  /** Log-probability of each token under log-softmax(logits / temperature), before top-p and top-k. */
+  readonly logprobs_T: Float32Array;
+  readonly entropies_T: Float32Array;
+}
+
+export interface UpdateParams {
+  /** Iteration over the same rollouts, 0-based (TRL: num_iterations). */
+  readonly iteration: number;
+  readonly learningRate: number;
+  /** Advantages by prompt key; null leaves the rollout out of the loss. Groups that are absent are left out. */
+  readonly groups: readonly { readonly key: string; readonly advantages_G: readonly (number | null)[] }[];
+}
+
+export interface UpdateResult {
+  readonly loss: number;
+  readonly gradNorm: number;
+  /** TRL's keys: "kl", "entropy", "clip_ratio/low_mean", "clip_ratio/high_mean", "clip_ratio/region_mean". */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** By key and completion. */
+  readonly groups: readonly {
+    readonly key: string;
+    readonly meanKl_G: readonly (number | null)[];
+    readonly meanEntropy_G: readonly number[];
+  }[];
+}
+
+export interface SftUpdateParams {
+  readonly learningRate: number;
+  readonly targets: readonly {
+    readonly key: string;
+    readonly text: string;
+    readonly videoPath: string;
+    readonly target: string;
+  }[];
+}
+
+export interface SftUpdateResult {
+  readonly loss: number; // mean negative log-likelihood a token
+  readonly gradNorm: number;
+  readonly tokens: number;
+  readonly failures: readonly { readonly key: string; readonly failure: ErrorData }[];
+}

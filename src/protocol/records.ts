@@ -1,0 +1,203 @@
+import type { RunSpec } from "./spec.ts";
+import type { ErrorData } from "./errors.ts";
+import type { ParsedAnswer, TaskId, Truth } from "./tasks.ts";
+
+/** Records of the run folder. Each line or file carries `version`; older ones are upgraded when they are read. */
+export const recordVersion = 1;
+
+/** run.json, written once. */
+export interface RunRecord {
+  readonly version: number;
+  readonly id: string; // folder name
+  readonly name: string;
+  readonly createdAt: string; // ISO 8601
+  readonly specPath: string;
+  readonly spec: RunSpec; // resolved; paths as in the file
+  readonly baseDir: string; // folder that relative paths of the spec start from
+  readonly versions: {
+    readonly videoRft: string;
+    readonly onnxruntime: string;
+    readonly node: string;
+    readonly ffmpeg: string;
+  };
+  readonly gitCommit: string | null;
+  readonly hashes: {
+    readonly policy: string;
+    readonly datasets: Record<string, string>;
+    readonly prompts: Record<string, string>;
+  };
+  readonly seed: number;
+  readonly device: {
+    readonly provider: string;
+    readonly platform: string;
+    readonly cpu: string;
+    readonly threads: number;
+  };
+}
+
+export type RunPhase = "starting" | "evaluating" | "sampling" | "scoring" | "updating" | "saving" | "idle";
+export type RunStatus = "running" | "stopping" | "stopped" | "finished" | "failed";
+
+/** state.json, replaced atomically. A run whose status is "running" but whose lock is dead has crashed and can be resumed. */
+export interface RunState {
+  readonly version: number;
+  readonly status: RunStatus;
+  readonly phase: RunPhase;
+  readonly step: number; // finished steps
+  readonly steps: number;
+  readonly updatedAt: string;
+  readonly reward: number | null; // of the last step
+  readonly lastCheckpoint: number | null; // step
+  readonly error?: ErrorData | undefined;
+}
+
+/** lock: who owns the folder. */
+export interface LockRecord {
+  readonly version: number;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAtMs: number; // process start time, so that a reused pid is not mistaken for the owner
+  readonly protocolVersion: number;
+  readonly socket: string; // Unix socket path or named pipe
+  readonly token: string;
+}
+
+/** metrics.jsonl: TRL's keys, and nothing that depends on the clock. */
+export interface MetricsRecord {
+  readonly version: number;
+  readonly step: number; // 1-based
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** timings.jsonl */
+export interface TimingsRecord {
+  readonly version: number;
+  readonly step: number;
+  readonly stepSec: number;
+  readonly decodeSec: number; // video
+  readonly sampleSec: number;
+  readonly rewardSec: number;
+  readonly updateSec: number;
+  readonly tokensPerSec: number; // completion tokens sampled a second of sampling
+  readonly rssBytes: number; // of the backend
+}
+
+export type FinishReason = "eos" | "length";
+
+export interface RewardPart {
+  readonly name: string;
+  readonly weight: number;
+  /** null: not applicable or failed (see error); left out of the sum. */
+  readonly value: number | null;
+  readonly reason?: string | undefined; // e.g. a parse failure
+  readonly error?: string | undefined;
+}
+
+export interface CompletionRecord {
+  readonly id: string; // "<step>/<group>/<k>"
+  readonly text: string;
+  readonly tokenCount: number;
+  readonly finishReason: FinishReason;
+  readonly parsed: ParsedAnswer;
+  readonly rewards: readonly RewardPart[];
+  readonly reward: number | null; // weighted sum; null when the rollout was dropped
+  readonly advantage: number;
+  readonly meanKl: number | null; // null without a reference policy
+  readonly meanEntropy: number;
+}
+
+/** What the policy saw. Pixel values never travel: see FrameSetRecord. */
+export interface SeenVideo {
+  readonly path: string; // absolute
+  readonly hash: string; // sha256 of the file, hex
+  readonly durationSec: number;
+  readonly videoFps: number;
+  readonly frameIndices: readonly number[];
+  readonly timestampsSec: readonly number[];
+  readonly widthPx: number; // after resizing
+  readonly heightPx: number;
+  readonly sourceWidthPx: number; // displayed, i.e. after rotation
+  readonly sourceHeightPx: number;
+  readonly visualTokens: number;
+  readonly frameSet: string; // key of the frame cache
+}
+
+/** rollouts/step-000001.jsonl: one line a group. */
+export interface GroupRecord {
+  readonly version: number;
+  readonly step: number;
+  readonly group: number; // 0-based within the step
+  readonly datasetId: string;
+  readonly exampleId: string;
+  readonly task: TaskId;
+  readonly prompt: string; // text of the user turn
+  readonly question: string; // the event, the object or the question itself
+  readonly options?: readonly string[] | undefined;
+  readonly promptTokens: number;
+  readonly video: SeenVideo;
+  readonly truth: Truth;
+  readonly rewardMean: number;
+  readonly rewardStd: number; // unbiased
+  readonly completions: readonly CompletionRecord[];
+}
+
+/** A prompt that could not be rolled out; a line of rollouts/*.jsonl too, told apart by `failure`. */
+export interface FailedGroupRecord {
+  readonly version: number;
+  readonly step: number;
+  readonly group: number;
+  readonly datasetId: string;
+  readonly exampleId: string;
+  readonly task: TaskId;
+  readonly failure: ErrorData;
+}
+
+export type RolloutLine = GroupRecord | FailedGroupRecord;
+
+export function isFailedGroup(line: RolloutLine): line is FailedGroupRecord {
+  return "failure" in line;
+}
+
+/** index.json of a frame set in the frame cache: JPEG files beside it, in the order of the frames. */
+export interface FrameSetRecord {
+  readonly version: number;
+  readonly videoHash: string;
+  readonly frameIndices: readonly number[];
+  readonly timestampsSec: readonly number[];
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly files: readonly string[];
+}
+
+export interface ScoreValue {
+  readonly value: number;
+  readonly low: number; // bootstrap 95 % interval
+  readonly high: number;
+  readonly n: number;
+}
+/** By "<data id>/<metric>". */
+export type Scores = Readonly<Record<string, ScoreValue>>;
+
+export interface BaselineScores {
+  /** Baseline name ("full-video", "copy-first-box", …) to its scores. */
+  readonly [baseline: string]: Scores;
+}
+
+/** evaluation/step-000000.json */
+export interface EvaluationRecord {
+  readonly version: number;
+  readonly step: number;
+  readonly scores: Scores;
+  readonly baselines: BaselineScores;
+  readonly settings: Readonly<Record<string, unknown>>; // pixels, frames, prompts, parser version, sampling
+  readonly examples: readonly EvaluatedExample[];
+}
+
+export interface EvaluatedExample {
+  readonly datasetId: string;
+  readonly exampleId: string;
+  readonly text: string;
+  readonly parsed: ParsedAnswer | null;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly failure?: ErrorData | undefined;
+}
