@@ -1,53 +1,91 @@
-// Builds the extension, the engine's processes and the pages. `node esbuild.mjs --watch` builds again on change.
+// Builds the extension, the engine's processes and the pages into dist/. `--watch` builds again on change.
 import * as esbuild from "esbuild";
+import path from "node:path";
+import { jsonSchemaPlugin } from "./scripts/jsonSchemaPlugin.mjs";
 
-const watch = process.argv.includes("--watch");
-const production = process.argv.includes("--production");
-
-/** Packages with native parts or files of their own: left as they are. */
+/** Packages with native parts or files of their own: required at run time. */
 export const external = ["onnxruntime-node", "ffmpeg-static"];
 
-const common = { bundle: true, sourcemap: !production, minify: production, logLevel: "info", legalComments: "none" };
-
-export const builds = [
-  {
+/** What is built, for esbuild. `production` makes it small and leaves source maps out. */
+export function builds({ outdir = "dist", production = false } = {}) {
+  const common = {
+    bundle: true,
+    sourcemap: !production,
+    minify: production,
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning",
+  };
+  const node = {
     ...common,
-    entryPoints: { extension: "src/extension/extension.ts" },
-    outdir: "dist",
-    outExtension: { ".js": ".cjs" },
     platform: "node",
     target: "node20",
     format: "cjs",
-    external: ["vscode"],
-  },
-  {
-    ...common,
-    entryPoints: {
-      cli: "src/engine/cli/main.ts",
-      service: "src/engine/server/serviceMain.ts",
-      run: "src/engine/server/runMain.ts",
-      backend: "src/engine/server/backendMain.ts",
+    outExtension: { ".js": ".cjs" },
+    // jsonc-parser's CommonJS form requires its own files by computed names, which no bundler can follow.
+    mainFields: ["module", "main"],
+  };
+  return [
+    {
+      ...node,
+      entryPoints: { extension: "src/extension/extension.ts" },
+      outdir,
+      external: ["vscode"],
+      // A library asks for it to find out where it runs; in the extension host that logs an error.
+      define: { navigator: "undefined" },
     },
-    outdir: "dist/engine",
-    outExtension: { ".js": ".cjs" },
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    external,
-  },
-  {
-    ...common,
-    entryPoints: { rollouts: "webview/rollouts/main.ts" },
-    outdir: "dist/webview",
-    platform: "browser",
-    target: "chrome128",
-    format: "iife",
-  },
-];
+    {
+      // JSON schema of the run specification, which the manifest contributes.
+      ...node,
+      sourcemap: false,
+      entryPoints: { spec: "src/protocol/spec.ts" },
+      outdir: path.join(outdir, "schemas"),
+      write: false,
+      plugins: [jsonSchemaPlugin(path.resolve(outdir, "schemas", "run-spec.schema.json"))],
+    },
+    {
+      ...node,
+      // `vscode` is not external here: an engine file that imports it cannot be built.
+      entryPoints: {
+        cli: "src/engine/cli/main.ts",
+        service: "src/engine/server/serviceMain.ts",
+        run: "src/engine/server/runMain.ts",
+        backend: "src/engine/server/backendMain.ts",
+      },
+      outdir: path.join(outdir, "engine"),
+      external,
+    },
+    {
+      ...common,
+      entryPoints: { rollouts: "webview/rollouts/main.ts" },
+      outdir: path.join(outdir, "webview"),
+      platform: "browser",
+      target: "chrome128",
+      format: "iife",
+      loader: { ".ttf": "file", ".svg": "text" },
+    },
+  ];
+}
 
-if (import.meta.main ?? process.argv[1]?.endsWith("esbuild.mjs")) {
-  for (const options of builds) {
-    if (watch) await (await esbuild.context(options)).watch();
+if (path.resolve(process.argv[1] ?? "") === import.meta.filename) {
+  for (const options of builds({ production: process.argv.includes("--production") })) {
+    if (process.argv.includes("--watch")) await watch(options);
     else await esbuild.build(options);
   }
+}
+
+async function watch(options) {
+  const announce = {
+    name: "announce",
+    setup: (build) => {
+      build.onStart(() => console.log("[watch] build started"));
+      build.onEnd(() => console.log("[watch] build finished"));
+    },
+  };
+  const context = await esbuild.context({
+    ...options,
+    logLevel: "info",
+    plugins: [...(options.plugins ?? []), announce],
+  });
+  await context.watch();
 }

@@ -20,6 +20,7 @@ export const errorCodes = [
   "unsupported",
   "cancelled",
   "disconnected", // the peer went away with a request pending
+  "internal", // a broken invariant of this program, where a record or a message has to carry it
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];
 

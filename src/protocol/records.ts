@@ -48,6 +48,7 @@ export interface RunState {
   readonly updatedAt: string;
   readonly reward: number | null; // of the last step
   readonly lastCheckpoint: number | null; // step
+  readonly message?: string | undefined; // what the run waits for, e.g. another run on the device
   readonly error?: ErrorData | undefined;
 }
 
@@ -56,7 +57,8 @@ export interface LockRecord {
   readonly version: number;
   readonly host: string;
   readonly pid: number;
-  readonly startedAtMs: number; // process start time, so that a reused pid is not mistaken for the owner
+  readonly startedAtMs: number; // process start time
+  readonly processKey: string; // tells the owner from a later process with its pid
   readonly protocolVersion: number;
   readonly socket: string; // Unix socket path or named pipe
   readonly token: string;

@@ -44,7 +44,8 @@ const policy = z
     message: 'expected either "training": "full" or "lora", found both',
     path: ["lora"],
   })
-  .describe("The model that is trained.");
+  .transform((p) => (p.training === undefined && p.lora === undefined ? { ...p, lora: lora.parse({}) } : p))
+  .describe("The model that is trained; by default low-rank adapters are, over frozen weights.");
 
 const video = z
   .strictObject({

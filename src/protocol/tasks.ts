@@ -37,7 +37,7 @@ export const parseFailures = [
   "no-answer-tag", // no <answer>…</answer>
   "empty-answer", // the tag is empty
   "no-interval", // no two times in the answer
-  "inverted-interval", // end before start
+  "inverted-interval", // end not after start
   "no-boxes", // no list of boxes
   "wrong-box-count", // found another number of boxes than asked
   "inverted-box", // x1 <= x0 or y1 <= y0

@@ -19,9 +19,23 @@ export interface Example {
   readonly row: unknown;
 }
 
-/** A row that cannot be used; it is named and counted, never replaced. */
+export const dataProblemCodes = [
+  "bad-row", // the row lacks what its layout asks for; left out
+  "duplicate-id", // the id was seen before; left out
+  "zero-length", // the true segment ends at or before its start; left out
+  "bad-box", // a true box without area; left out
+  "truth-beyond-video", // the true segment ends after the annotated duration; kept as annotated
+  "box-out-of-range", // a true box outside [0, 1]; kept as annotated
+  "unknown-box-times", // neither timestamps nor duration; kept, with assumed times
+  "missing-video", // no such file; kept, so that the run can say which prompt it could not show
+] as const;
+export type DataProblemCode = (typeof dataProblemCodes)[number];
+
+/** Something wrong with a row. A row that cannot be used is named and counted, never replaced. */
 export interface DataProblem {
-  readonly code: string;
+  readonly code: DataProblemCode;
+  /** Whether the row is used all the same. */
+  readonly isKept: boolean;
   readonly datasetId: string;
   readonly example: string | null;
   readonly message: string;

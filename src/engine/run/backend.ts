@@ -68,6 +68,8 @@ export type SampledGroup =
       readonly video: SeenVideo;
       readonly promptTokens: number;
       readonly completions: readonly SampledCompletion[];
+      /** Seconds spent on reading this prompt's video; 0 when its frames came from the cache. */
+      readonly decodeSec?: number | undefined;
     }
   | { readonly ok: false; readonly key: string; readonly failure: ErrorData };
 

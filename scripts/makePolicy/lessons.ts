@@ -1,0 +1,104 @@
+import type { Example } from "../../src/engine/data/example.ts";
+import { trackTimestampsSec, clipDurationSec } from "../../src/engine/samples/clip-format.ts";
+import { describeScene, objectText } from "../../src/engine/samples/describe.ts";
+import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
+import { boxAt, isOnScreen, type Scene } from "../../src/engine/samples/scene.ts";
+import { tasks } from "../../src/engine/tasks/tasks.ts";
+import { formatBox } from "../../src/engine/tasks/tracking/boxes.ts";
+import type { BoundingBox, Segment, Truth } from "../../src/protocol/tasks.ts";
+
+/** A question about a clip and the answer that the cold start teaches. */
+export interface Lesson {
+  readonly prompt: string;
+  readonly target: string;
+}
+
+/**
+ * How loosely the cold start's truth is drawn, as hurried annotators do: segments begin early and end late, boxes have a
+ * margin. The policy learns to look, and is left with something that only a reward on exact truth can teach.
+ */
+export interface Looseness {
+  readonly segmentSec: number; // most that either end is moved outwards
+  readonly boxMargin: number; // most that a side grows, as a share of the box
+}
+
+/** Questions about the whole scene, in the words of the tasks: what the policy is asked later. */
+export function taskLessons(scene: Scene, loose: Looseness): { short: Lesson[]; tracks: Lesson[] } {
+  const random = seededRandom(scene.seed, scene.index, 2);
+  const rows = describeScene(scene, "clip");
+  const grounding = rows.grounding.sentences.map((question, i) => {
+    const [startSec = 0, endSec = 0] = rows.grounding.timestamps[i] ?? [];
+    const segment = looseSegment({ startSec, endSec }, loose, random);
+    return lesson(question, { task: "temporal-grounding", segment });
+  });
+  const groundedQa = rows.groundedQa.map((row) => {
+    const [startSec = 0, endSec = 0] = row.glue[0] ?? [];
+    const segments = [looseSegment({ startSec, endSec }, loose, random)];
+    return lesson(row.question, { task: "grounded-qa", option: letterOf(row.answer), segments }, row.options);
+  });
+  const choice = rows.choice.map((row) =>
+    lesson(row.question, { task: "multiple-choice", option: letterOf(row.answer) }, row.options),
+  );
+  const tracks = scene.objects.flatMap((_, object) => {
+    if (!trackTimestampsSec.every((t) => isOnScreen(scene, object, t))) return [];
+    const boxes = trackTimestampsSec.map((timestampSec, i) => {
+      const exact = boxAt(scene, object, timestampSec);
+      return { timestampSec, box: i === 0 ? exact : looseBox(exact, loose, random) };
+    });
+    return [lesson(objectText(scene, object), { task: "tracking", boxes })];
+  });
+  return { short: [...grounding, ...groundedQa, ...choice], tracks };
+}
+
+/** Where one object is at one time, or whether it is there: short exercises in looking, in words of their own. */
+export function lookingLessons(scene: Scene, count: number): Lesson[] {
+  const random = seededRandom(scene.seed, scene.index, 3);
+  return Array.from({ length: count }, () => {
+    const object = random.below(scene.objects.length);
+    const timeSec = random.below(16) / 2;
+    const prompt = `Where is ${objectText(scene, object)} at ${timeSec.toFixed(1)} seconds?`;
+    return {
+      prompt,
+      target: isOnScreen(scene, object, timeSec) ? formatBox(boxAt(scene, object, timeSec)) : "Nowhere.",
+    };
+  });
+}
+
+function lesson(question: string, truth: Truth, options?: readonly string[]): Lesson {
+  const example: Example = {
+    datasetId: "lessons",
+    id: "lesson",
+    task: truth.task,
+    videoPath: "",
+    durationSec: clipDurationSec,
+    question,
+    options: options?.map((option) => option.replace(/^\([A-Z]\) /, "")),
+    truth,
+    row: null,
+  };
+  const task = tasks[truth.task];
+  return { prompt: task.buildPrompt(example, { think: true }), target: task.buildTarget(example, { think: true }) };
+}
+
+function looseSegment({ startSec, endSec }: Segment, { segmentSec }: Looseness, random: SeededRandom): Segment {
+  const half = (sec: number): number => Math.round(sec * 2) / 2;
+  const start = Math.max(0, half(startSec - random.uniform(0, segmentSec)));
+  const end = Math.min(clipDurationSec, half(endSec + random.uniform(0, segmentSec)));
+  return { startSec: start, endSec: Math.max(end, start + 0.5) };
+}
+
+function looseBox(box: BoundingBox, { boxMargin }: Looseness, random: SeededRandom): BoundingBox {
+  const [width, height] = [box.x1 - box.x0, box.y1 - box.y0];
+  const grow = (size: number): number => size * random.uniform(0, boxMargin);
+  const within = (v: number): number => Math.min(1, Math.max(0, v));
+  return {
+    x0: within(box.x0 - grow(width)),
+    y0: within(box.y0 - grow(height)),
+    x1: within(box.x1 + grow(width)),
+    y1: within(box.y1 + grow(height)),
+  };
+}
+
+function letterOf(answer: string): string {
+  return answer.replace(/[()]/g, "");
+}

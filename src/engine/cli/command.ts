@@ -1,0 +1,136 @@
+import { parseArgs } from "node:util";
+import { UserError } from "../../protocol/errors.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** 0 done, 1 the work failed, 2 bad input. */
+export type ExitStatus = 0 | 1 | 2;
+
+export interface CommandOption {
+  readonly name: string;
+  /** Name of the value in the help; a flag has none. */
+  readonly value?: string | undefined;
+  readonly help: string;
+}
+
+/** One row of the table of commands. */
+export interface Command {
+  /** One or two words: "run", "data check". */
+  readonly name: string;
+  readonly positionals: readonly string[];
+  readonly options: readonly CommandOption[];
+  readonly help: string;
+  run(input: CommandInput): Promise<ExitStatus>;
+}
+
+export interface CommandInput {
+  /** As many as the command names. */
+  readonly positionals: readonly string[];
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly terminal: Terminal;
+}
+
+/** Mistakes of the command line itself. */
+export class UsageError extends Error {}
+
+export const commonOptions: readonly CommandOption[] = [
+  { name: "json", help: "print one JSON document on standard output, and everything else on standard error" },
+  { name: "help", help: "print this text" },
+];
+
+export interface ParsedCommandLine {
+  readonly command: Command;
+  readonly positionals: readonly string[];
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/** Finds the command and reads its arguments. Throws UsageError. */
+export function parseCommandLine(commands: readonly Command[], args: readonly string[]): ParsedCommandLine {
+  const command =
+    commands.find((c) => c.name.includes(" ") && c.name === args.slice(0, 2).join(" ")) ??
+    commands.find((c) => c.name === args[0]);
+  if (command === undefined) {
+    const found = args[0] === undefined ? "none" : `"${args[0]}"`;
+    throw new UsageError(`expected a command, found ${found}; video-rft --help lists them`);
+  }
+  const rest = args.slice(command.name.split(" ").length);
+  const known = [...command.options, ...commonOptions];
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: rest,
+      allowPositionals: true,
+      options: Object.fromEntries(
+        known.map((o) => [o.name, { type: o.value === undefined ? ("boolean" as const) : ("string" as const) }]),
+      ),
+    });
+  } catch (error) {
+    // parseArgs explains itself well enough in its first sentence.
+    const reason = error instanceof Error ? (error.message.split(". ")[0] ?? "") : String(error);
+    throw new UsageError(`${reason}; video-rft ${command.name} --help lists what it takes`);
+  }
+  const { positionals, values } = parsed;
+  if (values["help"] !== true) checkPositionals(command, positionals);
+  return { command, positionals, options: values };
+}
+
+export function formatUsage(command: Command): string {
+  const words = [command.name, ...command.positionals, ...command.options.map(optionUsage).map((o) => `[${o}]`)];
+  return `video-rft ${words.join(" ")}`;
+}
+
+export function formatCommandHelp(command: Command): string {
+  const options = [...command.options, ...commonOptions];
+  const width = Math.max(...options.map((o) => optionUsage(o).length));
+  const lines = options.map((o) => `  ${optionUsage(o).padEnd(width)}  ${o.help}`);
+  return [`Usage: ${formatUsage(command)}`, "", `${command.help}.`, "", "Options:", ...lines].join("\n");
+}
+
+/** A whole number of an option; undefined when it was not given. Throws UsageError. */
+export function integerOption(input: CommandInput, name: string, least: number): number | undefined {
+  const value = input.options[name];
+  if (typeof value !== "string") return undefined;
+  const number = Number(value);
+  if (/^\d+$/.test(value) && Number.isSafeInteger(number) && number >= least) return number;
+  throw new UsageError(`--${name}: expected a whole number of at least ${least}, found "${value}"`);
+}
+
+export function textOption(input: CommandInput, name: string): string | undefined {
+  const value = input.options[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The positional argument that parseCommandLine has made sure of. */
+export function positional(input: CommandInput, index: number): string {
+  const value = input.positionals[index];
+  if (value === undefined) throw new Error(`internal: the command has no positional argument ${index}`);
+  return value;
+}
+
+/** Exit status of an error: what the user gave is wrong, or the work failed. */
+export function exitStatusOf(error: unknown): ExitStatus {
+  if (error instanceof UsageError) return 2;
+  return UserError.is(error) && badInputCodes.has(error.code) ? 2 : 1;
+}
+
+const badInputCodes: ReadonlySet<string> = new Set([
+  "bad-spec",
+  "bad-checkpoint",
+  "bad-data",
+  "bad-video",
+  "bad-record",
+  "run-locked",
+  "run-exists",
+  "no-checkpoint",
+  "not-found",
+]);
+
+function checkPositionals(command: Command, found: readonly string[]): void {
+  const missing = command.positionals[found.length];
+  if (missing !== undefined) throw new UsageError(`expected ${missing}, found nothing: ${formatUsage(command)}`);
+  const extra = found[command.positionals.length];
+  if (extra !== undefined) throw new UsageError(`expected nothing more, found "${extra}": ${formatUsage(command)}`);
+}
+
+function optionUsage(option: CommandOption): string {
+  return option.value === undefined ? `--${option.name}` : `--${option.name} ${option.value}`;
+}

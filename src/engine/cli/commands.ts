@@ -1,0 +1,71 @@
+import type { Command } from "./command.ts";
+import { checkData } from "./checkData.ts";
+import { evaluate } from "./evaluate.ts";
+import { inspect } from "./inspect.ts";
+import { doctor, resume, run, sample } from "./runCommands.ts";
+
+const ignoreQueue = { name: "now", help: "start beside a run that uses the device, instead of waiting for it" };
+
+/** Every command of the program, in the order of its help. */
+export const commands: readonly Command[] = [
+  {
+    name: "run",
+    positionals: ["SPEC"],
+    options: [
+      { name: "steps", value: "N", help: "train so many steps, in place of the specification's" },
+      { name: "seed", value: "N", help: "seed of data order and sampling, in place of the specification's" },
+      { name: "out", value: "DIR", help: "the run folder; by default a new one in the specification's `runs`" },
+      ignoreQueue,
+    ],
+    help: "Train a policy; evaluates before and after when the specification asks for it",
+    run,
+  },
+  {
+    name: "resume",
+    positionals: ["RUNDIR"],
+    options: [ignoreQueue],
+    help: "Go on exactly where a run has stopped; follow it when it is running",
+    run: resume,
+  },
+  {
+    name: "eval",
+    positionals: ["SPEC"],
+    options: [
+      { name: "checkpoint", value: "DIR", help: "a checkpoint of a run, in place of the specification's model" },
+      { name: "predictions", value: "FILE.jsonl", help: 'score these answers, {"id": …, "text": …} a line, without a policy' },
+    ],
+    help: "Score a policy on the specification's evaluation data, beside the trivial baselines",
+    run: evaluate,
+  },
+  {
+    name: "data check",
+    positionals: ["SPEC"],
+    options: [],
+    help: "Read the data, probe every video, and print what the linter finds",
+    run: checkData,
+  },
+  {
+    name: "inspect",
+    positionals: ["RUNDIR"],
+    options: [
+      { name: "step", value: "N", help: "the step to show; by default the last" },
+      { name: "group", value: "ID", help: "only this group of the step: its number, or its example's id" },
+    ],
+    help: "Print groups of rollouts: completions, rewards, advantages, segments as text bars",
+    run: inspect,
+  },
+  {
+    name: "doctor",
+    positionals: [],
+    options: [],
+    help: "Look at device, ffmpeg, Python, memory, disk and versions",
+    run: doctor,
+  },
+  {
+    name: "sample",
+    positionals: ["DIR"],
+    options: [],
+    help: "Write the sample workspace, with its clips, into an empty folder",
+    run: sample,
+  },
+];

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import type { ReadRow, RowReaderInput } from "./rowReader.ts";
+import { formatIssues, wrongLayout } from "./rowReader.ts";
+import { readSegment } from "./segments.ts";
+
+const videoSchema = z.object({
+  duration: z.number().positive(),
+  timestamps: z.array(z.unknown()),
+  sentences: z.array(z.unknown()),
+});
+const pairSchema = z.tuple([z.number(), z.number()]);
+
+/**
+ * Charades-STA (and ActivityNet Captions) as JSON: `{video: {duration, timestamps: [[s, e]], sentences: []}}`. One example a
+ * sentence, with the id `<video>_<index>`.
+ */
+export function* readCharadesSta({ json, file, report }: RowReaderInput): Iterable<ReadRow> {
+  const expected = "an object from video to duration, timestamps and sentences";
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw wrongLayout(file, json, expected);
+  for (const [videoName, entry] of Object.entries(json)) {
+    const video = videoSchema.safeParse(entry);
+    if (!video.success) {
+      report(videoName, "bad-row", formatIssues(video.error.issues), false);
+      continue;
+    }
+    const { duration, timestamps, sentences } = video.data;
+    if (timestamps.length !== sentences.length) {
+      const message = `Found ${timestamps.length} timestamps and ${sentences.length} sentences; those without a partner are left out.`;
+      report(videoName, "bad-row", message, false);
+    }
+    for (const [index, sentence] of sentences.slice(0, timestamps.length).entries()) {
+      const id = `${videoName}_${index}`;
+      const pair = pairSchema.safeParse(timestamps[index]);
+      if (!pair.success || typeof sentence !== "string" || sentence.trim() === "") {
+        report(id, "bad-row", "Expected a sentence and a pair of seconds.", false);
+        continue;
+      }
+      const segment = readSegment(pair.data, duration, id, report);
+      if (segment === null) continue;
+      const row = { duration, timestamp: timestamps[index], sentence };
+      const truth = { task: "temporal-grounding", segment } as const;
+      yield { id, videoName, durationSec: duration, question: sentence.trim(), truth, row };
+    }
+  }
+}

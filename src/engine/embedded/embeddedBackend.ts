@@ -1,0 +1,213 @@
+import type {
+  Backend,
+  BackendInfo,
+  OpenBackend,
+  PromptRequest,
+  SampledGroup,
+  SampleParams,
+  SftUpdateParams,
+  SftUpdateResult,
+  UpdateParams,
+  UpdateResult,
+} from "../run/backend.ts";
+import { UserError, type ErrorData } from "../../protocol/errors.ts";
+import { elementCount } from "../graph/types.ts";
+import { accumulateGroup, referenceLogprobs, stepTotals, type GroupOutcome, type ScoredGroup } from "../grpo/grpoStep.ts";
+import { completionMeans, updateMetrics } from "../grpo/updateMetrics.ts";
+import { hashCheckpoint } from "../policy/checkpoint.ts";
+import { preparePrompt, type PreparedPrompt } from "../policy/preparedPrompt.ts";
+import { applyGradients, clearGradients } from "../policy/trainer.ts";
+import { sampleGroups, type Completion } from "../rollout/sampler.ts";
+import { onnxruntimeVersion } from "../runtime/session.ts";
+import { accumulateTarget, type SftTarget } from "../sft/sftStep.ts";
+import { createClipLoader, type ClipLoader } from "../video/clipLoader.ts";
+import { locateFfmpeg } from "../video/ffmpeg.ts";
+import { openPolicy, type OpenedPolicy } from "./openPolicy.ts";
+import { savePolicy } from "./savePolicy.ts";
+
+interface Opened extends OpenedPolicy {
+  readonly params: OpenBackend;
+  readonly clips: ClipLoader;
+}
+
+/** What `update` needs of a group that `sample` drew. */
+interface KeptGroup {
+  readonly prompt: PreparedPrompt;
+  readonly completions: readonly Completion[];
+  refLogprobs_G_T: readonly Float32Array[] | null;
+}
+
+/** The policy on onnxruntime in this process. */
+export function createEmbeddedBackend(): Backend {
+  let opened: Opened | undefined;
+  const kept = new Map<string, KeptGroup>();
+  const state = (): Opened => {
+    if (opened === undefined) throw new Error("internal: the backend is not open");
+    return opened;
+  };
+  return {
+    async open(params) {
+      opened = await open(params);
+      return describe(opened);
+    },
+    async sample(params) {
+      if (params.forTraining) kept.clear();
+      return sample(state(), params, kept);
+    },
+    update: (params) => update(state(), params, kept),
+    updateOnTargets: (params) => updateOnTargets(state(), params),
+    async save({ dir }) {
+      await savePolicy(dir, state().params.spec, state());
+      return {};
+    },
+    async close() {
+      if (opened === undefined) return;
+      await opened.clips.close();
+      await opened.policy.graphs.dispose();
+      opened = undefined;
+    },
+  };
+}
+
+async function open(params: OpenBackend): Promise<Opened> {
+  const { spec, baseDir, checkpointDir, threads, cacheDir, ffmpegPath } = params;
+  const ffmpeg = await locateFfmpeg({ settingPath: ffmpegPath });
+  const loaded = await openPolicy(spec, baseDir, checkpointDir, threads);
+  return { ...loaded, params, clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video }) };
+}
+
+async function describe({ policy, optimizer, params }: Opened): Promise<BackendInfo> {
+  const count = (shapes: readonly { shape: readonly number[] }[]): number =>
+    shapes.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const ffmpeg = await locateFfmpeg({ settingPath: params.ffmpegPath });
+  return {
+    provider: "cpu",
+    onnxruntime: onnxruntimeVersion,
+    ffmpeg: ffmpeg.version,
+    policyHash: await hashCheckpoint(policy.checkpoint.dir),
+    parameters: [...policy.checkpoint.weights.values()].reduce((sum, data) => sum + data.length, 0),
+    trainableParameters: count(optimizer.trainable),
+  };
+}
+
+async function sample(opened: Opened, params: SampleParams, kept: Map<string, KeptGroup>): Promise<SampledGroup[]> {
+  const { policy } = opened;
+  const prepared = await prepareAll(opened, params.prompts);
+  const ready = params.prompts.flatMap((request, i) => {
+    const prompt = prepared[i];
+    return prompt === undefined || "code" in prompt ? [] : [{ request, prompt }];
+  });
+  const requests = ready.map(({ request, prompt }) => ({ prompt, seed: request.seed }));
+  const options = { ...params.sampling, groupSize: params.groupSize };
+  const sampled = requests.length === 0 ? [] : await sampleGroups(policy, requests, options);
+  const byKey = new Map(
+    ready.map(({ request, prompt }, i) => [request.key, { prompt, completions: sampled[i] ?? [] }]),
+  );
+  return params.prompts.map(({ key }, i): SampledGroup => {
+    const group = byKey.get(key);
+    const failure = prepared[i];
+    if (group === undefined) {
+      if (failure === undefined || !("code" in failure)) throw new Error("internal: prompt neither sampled nor failed");
+      return { ok: false, key, failure };
+    }
+    if (params.forTraining) kept.set(key, { ...group, refLogprobs_G_T: null });
+    const completions = group.completions.map((c) => ({ ...c, text: policy.tokenizer.decode([...c.tokens_T]) }));
+    return { ok: true, key, video: group.prompt.clip.seen, promptTokens: group.prompt.ids.length, completions };
+  });
+}
+
+/** Prompts with their clips; a video that cannot be read becomes its error. */
+async function prepareAll(
+  { policy, clips }: Opened,
+  requests: readonly Pick<PromptRequest, "text" | "videoPath">[],
+): Promise<(PreparedPrompt | ErrorData)[]> {
+  return Promise.all(
+    requests.map(async ({ text, videoPath }) => {
+      try {
+        return preparePrompt(text, await clips.load(videoPath), policy.tokenizer, policy.config);
+      } catch (error) {
+        if (UserError.is(error, "bad-video")) return error.toData();
+        throw error;
+      }
+    }),
+  );
+}
+
+async function update(opened: Opened, params: UpdateParams, kept: Map<string, KeptGroup>): Promise<UpdateResult> {
+  const { policy, optimizer } = opened;
+  const spec = opened.params.spec.grpo;
+  const groups = params.groups.map(({ key, advantages_G }) => {
+    const group = kept.get(key);
+    if (group === undefined) throw new Error(`internal: no rollouts of ${key} to update on`);
+    return { key, group, scored: scoredGroup(group, advantages_G, spec.maskTruncatedCompletions) };
+  });
+  const totals = stepTotals(groups.map((g) => g.scored));
+  const outcomes: GroupOutcome[] = [];
+  for (const { group, scored } of groups) {
+    if (spec.beta > 0) group.refLogprobs_G_T ??= await referenceLogprobs(policy, scored, spec.temperature);
+    outcomes.push(await accumulateGroup(policy, optimizer, scored, group.refLogprobs_G_T, totals, spec));
+  }
+  const loss = outcomes.reduce((sum, outcome) => sum + outcome.loss, 0);
+  const gradNorm = await applyOrClear(opened, loss, params.learningRate, spec.weightDecay);
+  return {
+    loss,
+    gradNorm,
+    metrics: updateMetrics(
+      groups.map((g) => g.scored),
+      outcomes,
+      spec,
+    ),
+    groups: groups.map(({ key }, i) => {
+      const outcome = outcomes[i];
+      const means = outcome === undefined ? [] : completionMeans(outcome);
+      return { key, meanKl_G: means.map((m) => m.kl), meanEntropy_G: means.map((m) => m.entropy) };
+    }),
+  };
+}
+
+function scoredGroup(group: KeptGroup, advantages_G: readonly (number | null)[], maskTruncated: boolean): ScoredGroup {
+  return {
+    prompt: group.prompt,
+    tokens_G_T: group.completions.map((c) => c.tokens_T),
+    oldLogprobs_G_T: group.completions.map((c) => c.logprobs_T),
+    advantages_G: group.completions.map((c, k) =>
+      maskTruncated && c.finishReason === "length" ? null : (advantages_G[k] ?? null),
+    ),
+  };
+}
+
+async function updateOnTargets(opened: Opened, params: SftUpdateParams): Promise<SftUpdateResult> {
+  const { policy, optimizer } = opened;
+  const prepared = await prepareAll(opened, params.targets);
+  const failures: { key: string; failure: ErrorData }[] = [];
+  const targets: SftTarget[] = [];
+  params.targets.forEach(({ key, target }, i) => {
+    const prompt = prepared[i];
+    if (prompt === undefined) return;
+    if ("code" in prompt) failures.push({ key, failure: prompt });
+    else targets.push({ prompt, tokens_G_T: [targetTokens(opened, target)] });
+  });
+  const tokens = targets.reduce((sum, target) => sum + (target.tokens_G_T[0]?.length ?? 0), 0);
+  let loss = 0;
+  for (const target of targets) loss += await accumulateTarget(policy, optimizer, target, tokens);
+  const { weightDecay } = opened.params.spec.sft;
+  const gradNorm = targets.length === 0 ? 0 : await applyOrClear(opened, loss, params.learningRate, weightDecay);
+  return { loss, gradNorm, tokens, failures };
+}
+
+function targetTokens({ policy, params }: Opened, text: string): Int32Array {
+  const ids = policy.tokenizer.encode(text).slice(0, params.spec.sft.maxCompletionLength - 1);
+  return Int32Array.from([...ids, ...policy.config.eosTokenIds.slice(0, 1)]);
+}
+
+/** A step whose loss is not finite changes nothing; the run sees it in the result and stops. */
+async function applyOrClear(
+  { policy, optimizer }: Opened,
+  loss: number,
+  learningRate: number,
+  weightDecay: number,
+): Promise<number> {
+  const norm = Number.isFinite(loss) ? await applyGradients(policy, optimizer, learningRate, weightDecay) : NaN;
+  if (!Number.isFinite(norm)) clearGradients(optimizer);
+  return norm;
+}

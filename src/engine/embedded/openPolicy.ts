@@ -1,0 +1,64 @@
+import path from "node:path";
+import type { RunSpec } from "../../protocol/spec.ts";
+import { elementCount } from "../graph/types.ts";
+import { readCheckpoint, type Weights } from "../policy/checkpoint.ts";
+import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
+import type { PolicyConfig } from "../policy/config.ts";
+import type { Policy } from "../policy/policy.ts";
+import { readTokenizer } from "../policy/tokenizer.ts";
+import { createOptimizer, loadTrainingState, type OptimizerState } from "../policy/trainer.ts";
+import { seededRandom } from "../rollout/tokenChoice.ts";
+import { GraphCache } from "../runtime/graphCache.ts";
+
+export interface OpenedPolicy {
+  readonly policy: Policy;
+  readonly optimizer: OptimizerState;
+}
+
+/**
+ * The policy of a run: the spec's model, its adapters, and the optimizer, as a checkpoint left them where there is one.
+ * @throws UserError "bad-checkpoint"
+ */
+export async function openPolicy(
+  spec: RunSpec,
+  baseDir: string,
+  checkpointDir: string | null,
+  threads: number,
+): Promise<OpenedPolicy> {
+  const checkpoint = await readCheckpoint(path.resolve(baseDir, spec.policy.model));
+  const { config } = checkpoint;
+  const lora = loraConfigOf(spec.policy);
+  const optimisation = spec.method === "grpo" ? spec.grpo : spec.sft;
+  const needsCopy = lora === null && spec.method === "grpo" && spec.grpo.beta > 0;
+  const policy: Policy = {
+    checkpoint,
+    config,
+    tokenizer: await readTokenizer(checkpoint.dir, config),
+    lora,
+    adapters: lora === null ? new Map() : newAdapters(config, lora, optimisation.seed),
+    reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,
+    freezeVision: spec.policy.freezeVision,
+    graphs: new GraphCache({ threads }),
+    visualCache: new Map(),
+  };
+  const optimizer = createOptimizer(policy, {
+    beta1: optimisation.adamBeta1,
+    beta2: optimisation.adamBeta2,
+    epsilon: optimisation.adamEpsilon,
+    maxGradNorm: optimisation.maxGradNorm,
+  });
+  if (checkpointDir !== null) await loadTrainingState(checkpointDir, policy, optimizer);
+  return { policy, optimizer };
+}
+
+/** A uniform in +-1 / sqrt(in) (kaiming_uniform with a = sqrt 5), B zero: the adapter starts as nothing (PEFT's default). */
+function newAdapters(config: PolicyConfig, lora: LoraConfig, seed: number): Weights {
+  const random = seededRandom(seed);
+  return new Map(
+    adapterSpecs(config, lora).map(({ name, shape, matrix }) => {
+      const bound = 1 / Math.sqrt(shape[1] ?? 1);
+      const draw = (): number => (matrix === "A" ? bound * (2 * random() - 1) : 0);
+      return [name, Float32Array.from({ length: elementCount(shape) }, draw)];
+    }),
+  );
+}

@@ -1,0 +1,114 @@
+import type { BaselineScores, Scores, ScoreValue } from "../../protocol/records.ts";
+import type { ParsedAnswer, TaskId } from "../../protocol/tasks.ts";
+import type { Example } from "../data/example.ts";
+import type { WeightedValue } from "../metrics/bootstrap.ts";
+import { bootstrapMean } from "../metrics/bootstrap.ts";
+import type { Baseline, MetricValues } from "../tasks/task.ts";
+import { tasks } from "../tasks/tasks.ts";
+
+/** An example with the answer to it; null when there is no completion (a failed rollout), which scores 0. */
+export interface AnsweredExample {
+  readonly example: Example;
+  readonly answer: ParsedAnswer | null;
+}
+
+export interface ScoringOptions {
+  readonly resamples?: number;
+  readonly seed?: number;
+}
+
+/** Metric values of one answer; a missing answer scores as an unparsed one. */
+export function scoreAnswer(example: Example, answer: ParsedAnswer | null): MetricValues {
+  return tasks[example.task].score(answer ?? { task: example.task, failures: ["no-answer-tag"] }, example);
+}
+
+/**
+ * Scores with bootstrap 95 % intervals, by `<data id>/<metric>`. Means are over examples; pooled metrics (GOT-10k's) weigh
+ * each sequence by its frames. Resampling draws whole examples. A dataset without examples has no scores.
+ */
+export function scoreAnswers(answered: readonly AnsweredExample[], options: ScoringOptions = {}): Scores {
+  return collectScores(
+    answered.map(({ example, answer }) => ({ example, values: scoreAnswer(example, answer) })),
+    options,
+  );
+}
+
+/**
+ * Scores of the trivial baselines of each dataset: baseline to scores. `training` are the examples that fitted baselines
+ * may look at; those of the same task are used, and never the scored ones. A baseline that applies to no example of a
+ * dataset is left out; where it applies to some, the others score 0.
+ */
+export function scoreBaselines(
+  examples: readonly Example[],
+  training: readonly Example[] = [],
+  options: ScoringOptions = {},
+): BaselineScores {
+  const collected: Record<string, Record<string, ScoreValue>> = {};
+  for (const group of byDataset(examples)) {
+    const task = group[0]?.task;
+    if (task === undefined) continue;
+    for (const [name, valuesOf] of Object.entries(baselinesOf(task, training))) {
+      const values = group.map((example) => ({ example, values: valuesOf(example) }));
+      if (values.every((v) => v.values === null)) continue;
+      const scored = values.map((v) => ({ example: v.example, values: v.values ?? scoreAnswer(v.example, null) }));
+      collected[name] = { ...collected[name], ...collectScores(scored, options) };
+    }
+  }
+  return collected;
+}
+
+/** The baseline with the highest value of a metric, `<data id>/<metric>`; null when none has it. The first of equals. */
+export function bestBaseline(baselines: BaselineScores, metricKey: string): { name: string; score: ScoreValue } | null {
+  let best: { name: string; score: ScoreValue } | null = null;
+  for (const [name, scores] of Object.entries(baselines)) {
+    const score = scores[metricKey];
+    if (score !== undefined && (best === null || score.value > best.score.value)) best = { name, score };
+  }
+  return best;
+}
+
+interface ScoredExample {
+  readonly example: Example;
+  readonly values: MetricValues;
+}
+
+function collectScores(scored: readonly ScoredExample[], options: ScoringOptions): Record<string, ScoreValue> {
+  const columns = new Map<string, WeightedValue[]>();
+  for (const { example, values } of scored) {
+    const weightOf = tasks[example.task].metricWeight;
+    for (const [metric, value] of Object.entries(values)) {
+      const key = `${example.datasetId}/${metric}`;
+      const column = columns.get(key) ?? [];
+      column.push({ value, weight: weightOf === undefined ? 1 : weightOf(metric, example) });
+      columns.set(key, column);
+    }
+  }
+  return Object.fromEntries([...columns].map(([key, column]) => [key, bootstrapMean(column, options)]));
+}
+
+function baselinesOf(
+  task: TaskId,
+  training: readonly Example[],
+): Record<string, (example: Example) => MetricValues | null> {
+  const { baselines, fitBaselines, expectedBaselines } = tasks[task];
+  const fitted = fitBaselines?.(training.filter((example) => example.task === task)) ?? {};
+  const answering = Object.entries({ ...baselines, ...fitted }).map(
+    ([name, baseline]) => [name, (example: Example) => valuesOfBaseline(baseline, example)] as const,
+  );
+  return { ...Object.fromEntries(answering), ...expectedBaselines };
+}
+
+function valuesOfBaseline(baseline: Baseline, example: Example): MetricValues | null {
+  const answer = baseline(example);
+  return answer === null ? null : scoreAnswer(example, answer);
+}
+
+function byDataset(examples: readonly Example[]): Example[][] {
+  const groups = new Map<string, Example[]>();
+  for (const example of examples) {
+    const group = groups.get(example.datasetId) ?? [];
+    group.push(example);
+    groups.set(example.datasetId, group);
+  }
+  return [...groups.values()];
+}

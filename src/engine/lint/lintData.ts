@@ -1,0 +1,29 @@
+import type { RunSpec } from "../../protocol/spec.ts";
+import type { Dataset } from "../data/example.ts";
+import type { TemplateTexts } from "../tasks/prompt.ts";
+import type { VideoFactsByPath } from "./dataLint.ts";
+import { lintDataset, lintSharedVideos } from "./dataLint.ts";
+import type { LintFinding } from "./finding.ts";
+import { lintPrompts, lintRewards } from "./promptLint.ts";
+
+export interface LintInput {
+  readonly spec: RunSpec;
+  /** Datasets of `spec.data` and of `spec.evaluate.data`, as read. */
+  readonly training: readonly Dataset[];
+  readonly evaluation: readonly Dataset[];
+  /** Texts of the prompt templates (data/templates.ts). */
+  readonly templates?: TemplateTexts;
+  /** What probing told about the videos, where it was done. */
+  readonly videos?: VideoFactsByPath;
+}
+
+/** Findings about prompts, rewards and data, in this order. Opens no file: what has to be read is given. */
+export function lintData({ spec, training, evaluation, templates = {}, videos = new Map() }: LintInput): LintFinding[] {
+  return [
+    ...lintPrompts(spec, templates),
+    ...lintRewards(spec),
+    ...lintSharedVideos(training, evaluation),
+    ...training.flatMap((dataset) => lintDataset(dataset, "training", videos)),
+    ...evaluation.flatMap((dataset) => lintDataset(dataset, "evaluation", videos)),
+  ];
+}

@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs/promises";
+import path from "node:path";
+import { UserError } from "../../protocol/errors.ts";
+import { sameShape } from "../graph/types.ts";
+import { readPolicyConfig, type PolicyConfig } from "./config.ts";
+import { parameterSpecs } from "./parameters.ts";
+import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+
+/** Weights by parameter name, float32, in the order of `parameterSpecs`. */
+export type Weights = Map<string, Float32Array>;
+
+export interface Checkpoint {
+  readonly dir: string;
+  readonly config: PolicyConfig;
+  readonly weights: Weights;
+}
+
+/** Files beside the weights that belong to a checkpoint; copied when one is written. */
+const companions = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "chat_template.jinja",
+  "chat_template.json",
+  "generation_config.json",
+  "preprocessor_config.json",
+  "video_preprocessor_config.json",
+];
+
+/**
+ * Reads a Hugging Face checkpoint directory: config.json, model.safetensors or its shards.
+ * @throws UserError "bad-checkpoint" naming the file and the tensor
+ */
+export async function readCheckpoint(dir: string): Promise<Checkpoint> {
+  const config = readPolicyConfig(await readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
+  const files = await Promise.all((await weightFiles(dir)).map((file) => SafetensorsFile.open(file)));
+  try {
+    const owners = new Map(files.flatMap((file) => file.names.map((name) => [canonicalName(name), { file, name }])));
+    const weights: Weights = new Map();
+    for (const { name, shape } of parameterSpecs(config)) {
+      const owner = owners.get(name);
+      if (owner === undefined) throw badTensor(dir, `tensor ${name} is missing; expected shape [${shape.join(", ")}]`);
+      const found = owner.file.shapeOf(owner.name) ?? [];
+      if (!sameShape(found, shape)) {
+        throw badTensor(
+          dir,
+          `tensor ${name} has shape [${found.join(", ")}]; config.json asks for [${shape.join(", ")}]`,
+        );
+      }
+      weights.set(name, await owner.file.read(owner.name));
+    }
+    return { dir, config, weights };
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+/** Writes a full checkpoint that transformers loads, with the tokenizer of the checkpoint it came from. */
+export async function writeCheckpoint(
+  dir: string,
+  checkpoint: Checkpoint,
+  dtype: "float32" | "bfloat16",
+): Promise<void> {
+  await fs.mkdir(dir, { recursive: true });
+  const tensors = parameterSpecs(checkpoint.config).map(({ name, shape }) => ({
+    name,
+    shape,
+    data: weightOf(checkpoint.weights, name),
+  }));
+  await writeSafetensors(path.join(dir, "model.safetensors"), tensors, dtype);
+  await fs.writeFile(path.join(dir, "config.json"), JSON.stringify(checkpoint.config.raw, null, 2) + "\n");
+  for (const name of companions) {
+    await fs.copyFile(path.join(checkpoint.dir, name), path.join(dir, name)).catch(ignoreMissing);
+  }
+}
+
+/** Hash of everything that decides what the policy answers: weights, config, tokenizer. Hex sha256. */
+export async function hashCheckpoint(dir: string): Promise<string> {
+  const hash = createHash("sha256");
+  const files = [...(await weightFiles(dir)), ...["config.json", "tokenizer.json"].map((f) => path.join(dir, f))];
+  for (const file of files) hash.update(await fs.readFile(file));
+  return hash.digest("hex");
+}
+
+export function weightOf(weights: Weights, name: string): Float32Array {
+  const data = weights.get(name);
+  if (data === undefined) throw new Error(`internal: no weight ${name}`);
+  return data;
+}
+
+/** transformers 5 writes `model.language_model.` and `model.visual.`; the published checkpoints say `model.` and `visual.`. */
+function canonicalName(name: string): string {
+  return name.replace(/^model\.language_model\./, "model.").replace(/^model\.visual\./, "visual.");
+}
+
+async function weightFiles(dir: string): Promise<string[]> {
+  const indexFile = path.join(dir, "model.safetensors.index.json");
+  const single = path.join(dir, "model.safetensors");
+  if (await exists(single)) return [single];
+  if (!(await exists(indexFile))) {
+    throw new UserError({
+      code: "bad-checkpoint",
+      where: dir,
+      message: "found neither model.safetensors nor model.safetensors.index.json.",
+      hint: 'Set "policy.model" to a Hugging Face checkpoint directory.',
+    });
+  }
+  const index = await readJson(indexFile);
+  // SAFETY: a file list that is not one gives no files, and the missing tensors are reported by name.
+  const map = (index as { weight_map?: Record<string, string> }).weight_map ?? {};
+  return [...new Set(Object.values(map))].sort().map((file) => path.join(dir, path.basename(file)));
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await fs.readFile(file, "utf8"));
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT"; // SAFETY: fs and JSON errors only
+    throw new UserError(
+      {
+        code: "bad-checkpoint",
+        where: file,
+        message: missing ? "the file is missing." : "the file is not readable JSON.",
+        hint: 'Set "policy.model" to a Hugging Face checkpoint directory.',
+      },
+      { cause },
+    );
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return fs.access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
+}
+
+function badTensor(dir: string, message: string): UserError {
+  return new UserError({
+    code: "bad-checkpoint",
+    where: dir,
+    message: `${message}.`,
+    hint: "Use a complete Qwen2.5-VL checkpoint.",
+  });
+}

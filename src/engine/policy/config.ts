@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { UserError } from "../../protocol/errors.ts";
+
+/**
+ * Architecture of a Qwen2.5-VL checkpoint, from its config.json. Names are those of transformers' Qwen2_5_VLConfig.
+ * Both layouts are read: text settings at the top level (first releases) and under `text_config` (transformers 4.52 on).
+ */
+export interface PolicyConfig {
+  readonly text: TextConfig;
+  readonly vision: VisionConfig;
+  readonly videoTokenId: number;
+  readonly imageTokenId: number;
+  readonly visionStartTokenId: number;
+  readonly eosTokenIds: readonly number[];
+  readonly padTokenId: number;
+  readonly tieWordEmbeddings: boolean;
+  /** config.json as read: it is written back with a checkpoint. */
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+export interface TextConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly rmsNormEps: number;
+  readonly ropeTheta: number;
+  /** Rotary frequencies that turn with time, height and width; sums to headDim / 2. */
+  readonly mropeSection: readonly number[];
+}
+
+export interface VisionConfig {
+  readonly depth: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly heads: number;
+  readonly outHiddenSize: number;
+  readonly patchSize: number;
+  readonly temporalPatchSize: number;
+  readonly spatialMergeSize: number;
+  readonly windowSize: number;
+  readonly fullAttentionBlocks: readonly number[];
+  readonly tokensPerSecond: number;
+}
+
+const rope = z.object({ mrope_section: z.array(z.int()), rope_theta: z.number().optional() }).loose();
+const textSchema = z
+  .object({
+    vocab_size: z.int().positive(),
+    hidden_size: z.int().positive(),
+    intermediate_size: z.int().positive(),
+    num_hidden_layers: z.int().positive(),
+    num_attention_heads: z.int().positive(),
+    num_key_value_heads: z.int().positive(),
+    head_dim: z.int().positive().nullish(),
+    rms_norm_eps: z.number().default(1e-6),
+    rope_theta: z.number().nullish(),
+    rope_scaling: rope.nullish(),
+    rope_parameters: rope.nullish(),
+    hidden_act: z.literal("silu").default("silu"),
+    use_sliding_window: z.literal(false).default(false),
+  })
+  .loose();
+const visionSchema = z
+  .object({
+    depth: z.int().positive(),
+    hidden_size: z.int().positive(),
+    intermediate_size: z.int().positive(),
+    num_heads: z.int().positive(),
+    out_hidden_size: z.int().positive(),
+    patch_size: z.int().default(14),
+    temporal_patch_size: z.int().default(2),
+    spatial_merge_size: z.int().default(2),
+    window_size: z.int().default(112),
+    fullatt_block_indexes: z.array(z.int()).default([7, 15, 23, 31]),
+    tokens_per_second: z.number().default(2),
+    hidden_act: z.literal("silu").default("silu"),
+  })
+  .loose();
+const topSchema = z
+  .object({
+    model_type: z.literal("qwen2_5_vl"),
+    vision_config: visionSchema,
+    text_config: textSchema.optional(),
+    video_token_id: z.int(),
+    image_token_id: z.int(),
+    vision_start_token_id: z.int(),
+    eos_token_id: z.union([z.int(), z.array(z.int())]).nullish(),
+    pad_token_id: z.int().nullish(),
+    tie_word_embeddings: z.boolean().nullish(),
+  })
+  .loose();
+
+/**
+ * @param json parsed config.json
+ * @param file its path, for messages
+ * @throws UserError "bad-checkpoint" naming the key
+ */
+export function readPolicyConfig(json: unknown, file: string): PolicyConfig {
+  const top = parse(topSchema, json, file);
+  const raw = top as Record<string, unknown>;
+  const text = top.text_config ?? parse(textSchema, json, file);
+  const ropeParameters = text.rope_parameters ?? text.rope_scaling;
+  const headDim = text.head_dim ?? text.hidden_size / text.num_attention_heads;
+  if (ropeParameters == null) throw badConfig(file, "rope_scaling.mrope_section: expected a list, found nothing");
+  const half = ropeParameters.mrope_section.reduce((a, b) => a + b, 0);
+  if (half * 2 !== headDim) {
+    throw badConfig(file, `mrope_section: expected a sum of ${headDim / 2} (half the head dimension), found ${half}`);
+  }
+  if (text.num_attention_heads % text.num_key_value_heads !== 0) {
+    throw badConfig(
+      file,
+      `num_key_value_heads: expected a divisor of ${text.num_attention_heads}, found ${text.num_key_value_heads}`,
+    );
+  }
+  const eos = top.eos_token_id ?? numberIn(text, "eos_token_id");
+  const pad = top.pad_token_id ?? numberIn(text, "pad_token_id");
+  const eosTokenIds = eos === undefined || eos === null ? [] : Array.isArray(eos) ? eos : [eos];
+  return {
+    text: {
+      vocabSize: text.vocab_size,
+      hiddenSize: text.hidden_size,
+      intermediateSize: text.intermediate_size,
+      layers: text.num_hidden_layers,
+      heads: text.num_attention_heads,
+      kvHeads: text.num_key_value_heads,
+      headDim,
+      rmsNormEps: text.rms_norm_eps,
+      ropeTheta: ropeParameters.rope_theta ?? text.rope_theta ?? 1_000_000,
+      mropeSection: ropeParameters.mrope_section,
+    },
+    vision: {
+      depth: top.vision_config.depth,
+      hiddenSize: top.vision_config.hidden_size,
+      intermediateSize: top.vision_config.intermediate_size,
+      heads: top.vision_config.num_heads,
+      outHiddenSize: top.vision_config.out_hidden_size,
+      patchSize: top.vision_config.patch_size,
+      temporalPatchSize: top.vision_config.temporal_patch_size,
+      spatialMergeSize: top.vision_config.spatial_merge_size,
+      windowSize: top.vision_config.window_size,
+      fullAttentionBlocks: top.vision_config.fullatt_block_indexes,
+      tokensPerSecond: top.vision_config.tokens_per_second,
+    },
+    videoTokenId: top.video_token_id,
+    imageTokenId: top.image_token_id,
+    visionStartTokenId: top.vision_start_token_id,
+    eosTokenIds,
+    padTokenId: pad ?? eosTokenIds[0] ?? 0,
+    tieWordEmbeddings: top.tie_word_embeddings ?? booleanIn(text, "tie_word_embeddings") ?? false,
+    raw,
+  };
+}
+
+function parse<T extends z.ZodType>(schema: T, json: unknown, file: string): z.output<T> {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw badConfig(file, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not readable"}`);
+}
+
+function badConfig(file: string, message: string): UserError {
+  return new UserError({
+    code: "bad-checkpoint",
+    where: file,
+    message,
+    hint: "The embedded engine reads Qwen2.5-VL checkpoints (model_type qwen2_5_vl).",
+  });
+}
+
+function numberIn(object: Readonly<Record<string, unknown>>, key: string): number | undefined {
+  const value = object[key];
+  return typeof value === "number" ? value : undefined;
+}
+
+function booleanIn(object: Readonly<Record<string, unknown>>, key: string): boolean | undefined {
+  const value = object[key];
+  return typeof value === "boolean" ? value : undefined;
+}

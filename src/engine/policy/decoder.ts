@@ -1,0 +1,157 @@
+import type { Value } from "../graph/types.ts";
+import { attend, countingPositions, masked, type PolicyGraph } from "./policyGraph.ts";
+
+/** Keys and values of one layer over the prompt: [kvHeads, P, headDim]. */
+export interface LayerCache {
+  readonly k: Value;
+  readonly v: Value;
+}
+
+/** Rows of prompt attention scores made at once: above this, a chunk sees only the keys before its end. */
+const attentionChunk = 256;
+
+/**
+ * The prompt through the decoder, causal. Shared by sampling (whose cache it fills) and training (whose completions
+ * attend to it). The last layer computes only keys and values: nobody reads its output.
+ * Adds inputs `prompt_cos`, `prompt_sin` [P, headDim / 2].
+ * @param embeddings [P, hidden]
+ */
+export function addPrompt(p: PolicyGraph, embeddings: Value): readonly LayerCache[] {
+  const { g } = p;
+  const { layers, headDim, heads, kvHeads, hiddenSize, rmsNormEps } = p.config.text;
+  const length = embeddings.shape[0] ?? 0;
+  const rotary = addRotaryInputs(p, "prompt", 1, length);
+  const rowsPerKey = heads / kvHeads;
+  const caches: LayerCache[] = [];
+  let x = embeddings;
+  for (let layer = 0; layer < layers; layer++) {
+    const name = `model.layers.${layer}`;
+    const h = g.rmsNorm(x, p.weight(`${name}.input_layernorm.weight`), rmsNormEps);
+    const perHead = (z: Value, count: number): Value => g.transpose(g.reshape(z, [length, count, headDim]), [1, 0, 2]);
+    const k = perHead(rotary(p.linear(h, `${name}.self_attn.k_proj`), kvHeads), kvHeads);
+    const v = perHead(p.linear(h, `${name}.self_attn.v_proj`), kvHeads);
+    caches.push({ k, v });
+    if (layer === layers - 1) break;
+    const q = perHead(rotary(p.linear(h, `${name}.self_attn.q_proj`), heads), heads);
+    const attended = attendCausally(p, g.reshape(q, [kvHeads, rowsPerKey, length, headDim]), k, v);
+    const rows = g.reshape(g.transpose(attended, [2, 0, 1, 3]), [length, heads * headDim]);
+    x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
+  }
+  if (hiddenSize !== embeddings.shape[1]) throw new Error("internal: embedding width");
+  return caches;
+}
+
+/**
+ * G completions of C tokens each, attending to one shared prompt and to themselves: the prompt is computed once, however
+ * large the group. Row i of a completion holds the token that precedes prediction i, so the first row is the prompt's last
+ * token and no prompt position ever needs logits.
+ * Adds inputs `completion_cos`, `completion_sin` [C, headDim / 2] and `completion_mask` [C, P + C].
+ * @param embeddings [G * C, hidden]
+ * @returns hidden states after the final norm, [G * C, hidden]
+ */
+export function addCompletions(
+  p: PolicyGraph,
+  embeddings: Value,
+  prompt: readonly LayerCache[],
+  groupSize: number,
+  length: number,
+): Value {
+  const { g } = p;
+  const { headDim, heads, kvHeads, rmsNormEps } = p.config.text;
+  const promptLength = prompt[0]?.k.shape[1] ?? 0;
+  const total = promptLength + length;
+  const rotary = addRotaryInputs(p, "completion", groupSize, length);
+  const mask = g.input("completion_mask", [length, total]);
+  const rowsPerKey = heads / kvHeads;
+  const withPrompt = (cached: Value, own: Value): Value => {
+    const shape = [kvHeads, groupSize, promptLength, headDim];
+    return g.concat([g.expand(g.reshape(cached, [kvHeads, 1, promptLength, headDim]), shape), own], 2);
+  };
+  let x = embeddings;
+  prompt.forEach((cache, layer) => {
+    const name = `model.layers.${layer}`;
+    const h = g.rmsNorm(x, p.weight(`${name}.input_layernorm.weight`), rmsNormEps);
+    const keyed = (z: Value): Value => g.transpose(g.reshape(z, [groupSize, length, kvHeads, headDim]), [2, 0, 1, 3]);
+    const k = withPrompt(cache.k, keyed(rotary(p.linear(h, `${name}.self_attn.k_proj`), kvHeads)));
+    const v = withPrompt(cache.v, keyed(p.linear(h, `${name}.self_attn.v_proj`)));
+    const q0 = rotary(p.linear(h, `${name}.self_attn.q_proj`), heads);
+    const q = g.transpose(g.reshape(q0, [groupSize, length, kvHeads, rowsPerKey, headDim]), [2, 0, 3, 1, 4]);
+    const folded = g.reshape(q, [kvHeads, groupSize, rowsPerKey * length, headDim]);
+    const scoreShape = [kvHeads, groupSize, rowsPerKey, length, total];
+    const out = attend(g, folded, k, v, headDim ** -0.5, { value: mask, scoreShape });
+    const unfolded = g.reshape(out, [kvHeads, groupSize, rowsPerKey, length, headDim]);
+    const rows = g.reshape(g.transpose(unfolded, [1, 3, 0, 2, 4]), [groupSize * length, heads * headDim]);
+    x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
+  });
+  return g.rmsNorm(x, p.weight("model.norm.weight"), rmsNormEps);
+}
+
+/** Token embeddings of ids [N]. */
+export function addEmbedding(p: PolicyGraph, ids: Value): Value {
+  return p.g.gather(p.weight("model.embed_tokens.weight"), ids);
+}
+
+/**
+ * Embeddings of a prompt in which some tokens stand for visual embeddings.
+ * Adds inputs `prompt_ids` [P], `visual_rows` [P] (row of `visual` a token stands for, else 0) and `is_visual` [P, 1].
+ */
+export function addPromptEmbedding(p: PolicyGraph, length: number, visual: Value): Value {
+  const { g } = p;
+  const text = addEmbedding(p, g.input("prompt_ids", [length], "int64"));
+  const seen = g.gather(visual, g.input("visual_rows", [length], "int64"));
+  return g.where(g.input("is_visual", [length, 1], "bool"), seen, text);
+}
+
+/** Logits [N, vocab] of hidden states [N, hidden]. */
+export function addHead(p: PolicyGraph, hidden: Value): Value {
+  const tied = p.config.tieWordEmbeddings;
+  return p.g.linear(hidden, p.weight(tied ? "model.embed_tokens.weight" : "lm_head.weight"));
+}
+
+/** x + down(silu(gate(norm x)) * up(norm x)) */
+export function addMlp(p: PolicyGraph, layer: string, x: Value): Value {
+  const { g } = p;
+  const h = g.rmsNorm(x, p.weight(`${layer}.post_attention_layernorm.weight`), p.config.text.rmsNormEps);
+  const gated = g.mul(g.silu(p.linear(h, `${layer}.mlp.gate_proj`)), p.linear(h, `${layer}.mlp.up_proj`));
+  return g.add(x, p.linear(gated, `${layer}.mlp.down_proj`));
+}
+
+/** Adds a rotary table as inputs `<name>_cos`, `<name>_sin`; the function turns [rows * length, heads * headDim]. */
+function addRotaryInputs(p: PolicyGraph, name: string, rows: number, length: number) {
+  const { g } = p;
+  const { headDim } = p.config.text;
+  const cos = g.input(`${name}_cos`, [length, headDim / 2]);
+  const sin = g.input(`${name}_sin`, [length, headDim / 2]);
+  const positions = countingPositions(g, rows, length);
+  return (x: Value, heads: number): Value =>
+    g.reshape(g.rotary(g.reshape(x, [rows, length, heads * headDim]), positions, cos, sin, heads), x.shape);
+}
+
+/** Causal self-attention of the prompt, in chunks of query rows; q [kvHeads, rowsPerKey, P, headDim]. */
+function attendCausally(p: PolicyGraph, q: Value, k: Value, v: Value): Value {
+  const { g } = p;
+  const [kvHeads = 0, rowsPerKey = 0, length = 0, headDim = 0] = q.shape;
+  const starts = Array.from({ length: Math.ceil(length / attentionChunk) }, (_, i) => i * attentionChunk);
+  const ends = starts.map((start) => Math.min(length, start + attentionChunk));
+  const chunks = g.split(
+    q,
+    2,
+    ends.map((end, i) => end - (starts[i] ?? 0)),
+  );
+  const outs = chunks.map((chunk, i) => {
+    const [start, end] = [starts[i] ?? 0, ends[i] ?? 0];
+    const rows = end - start;
+    const mask = { value: causalMask(p, start, end), scoreShape: [kvHeads, rowsPerKey, rows, end] };
+    const folded = g.reshape(chunk, [kvHeads, rowsPerKey * rows, headDim]);
+    const out = attend(g, folded, g.slice(k, 1, 0, end), g.slice(v, 1, 0, end), headDim ** -0.5, mask);
+    return g.reshape(out, [kvHeads, rowsPerKey, rows, headDim]);
+  });
+  return g.concat(outs, 2);
+}
+
+/** [end - start, end]: row i sees keys 0 … start + i. Padding of a prompt stands at its end, so it is never seen. */
+function causalMask(p: PolicyGraph, start: number, end: number): Value {
+  const data = new Float32Array((end - start) * end);
+  for (let i = start; i < end; i++) data.fill(masked, (i - start) * end + i + 1, (i - start + 1) * end);
+  return p.g.tensor(data, [end - start, end]);
+}

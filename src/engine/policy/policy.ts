@@ -1,0 +1,73 @@
+import type { Clip } from "../video/clip.ts";
+import type { GraphCache } from "../runtime/graphCache.ts";
+import type { CompiledGraph, Feeds } from "../runtime/session.ts";
+import { weightOf, type Checkpoint, type Weights } from "./checkpoint.ts";
+import type { PolicyConfig } from "./config.ts";
+import { adapterSpecs, type LoraConfig } from "./lora.ts";
+import { parameterSpecs } from "./parameters.ts";
+import { buildVision } from "./prefill.ts";
+import type { TrainableSpec } from "./optimizerGraph.ts";
+import type { Grid } from "./ropeIndex.ts";
+import type { PolicyTokenizer } from "./tokenizer.ts";
+import { visionFeeds } from "./visionTower.ts";
+
+/** The weights that a run holds: the policy's, its adapters', and for full training a copy that stays the reference. */
+export interface Policy {
+  readonly checkpoint: Checkpoint;
+  readonly config: PolicyConfig;
+  readonly tokenizer: PolicyTokenizer;
+  readonly lora: LoraConfig | null;
+  readonly adapters: Weights;
+  /** Weights of the reference policy; with LoRA the base itself. */
+  readonly reference: Weights | null;
+  readonly freezeVision: boolean;
+  readonly graphs: GraphCache;
+  /** Visual embeddings of clips seen before, while the vision tower does not change; by frame set. */
+  readonly visualCache: Map<string, Float32Array>;
+}
+
+/** Tensors that training changes. */
+export function trainableSpecs(policy: Pick<Policy, "config" | "lora" | "freezeVision">): readonly TrainableSpec[] {
+  if (policy.lora !== null) return adapterSpecs(policy.config, policy.lora);
+  return parameterSpecs(policy.config).filter((spec) => !(policy.freezeVision && spec.part === "vision"));
+}
+
+export function isVisionFixed(policy: Pick<Policy, "lora" | "freezeVision">): boolean {
+  return policy.lora !== null || policy.freezeVision;
+}
+
+/** Data of a weight by name, adapters included. */
+export function tensorOf(policy: Policy, name: string): Float32Array {
+  return policy.adapters.get(name) ?? weightOf(policy.checkpoint.weights, name);
+}
+
+/** Feeds for those inputs of a graph that are weights, of the policy or of its reference. */
+export function weightFeeds(policy: Policy, graph: CompiledGraph, which: "policy" | "reference" = "policy"): Feeds {
+  const feeds: Record<string, Float32Array> = {};
+  const base = which === "reference" && policy.reference !== null ? policy.reference : policy.checkpoint.weights;
+  for (const name of graph.inputNames) {
+    const data = policy.adapters.get(name) ?? base.get(name);
+    if (data !== undefined) feeds[name] = data;
+    else if (name === "adapter_scale") feeds[name] = Float32Array.of(which === "reference" ? 0 : 1);
+  }
+  return feeds;
+}
+
+/** Visual embeddings of a clip, [visualTokens, hidden]; computed once a clip while the vision tower is fixed. */
+export async function visualEmbedding(
+  policy: Policy,
+  clip: Clip,
+  grid: Grid,
+  which: "policy" | "reference" = "policy",
+): Promise<Float32Array> {
+  const isFixed = isVisionFixed(policy) || which === "reference";
+  const key = `${isVisionFixed(policy) ? "fixed" : which}/${clip.seen.frameSet}`;
+  const known = isFixed ? policy.visualCache.get(key) : undefined;
+  if (known !== undefined) return known;
+  const graph = await policy.graphs.get(`vision/${grid.t}x${grid.h}x${grid.w}`, () => buildVision(policy.config, grid));
+  const feeds = { ...weightFeeds(policy, graph, which), ...visionFeeds(clip.pixels_FHWC, grid, policy.config.vision) };
+  const { visual } = await graph.run(feeds);
+  if (!(visual instanceof Float32Array)) throw new Error("internal: visual embedding missing");
+  if (isFixed) policy.visualCache.set(key, visual);
+  return visual;
+}

@@ -1,0 +1,82 @@
+import fs from "node:fs/promises";
+import path from "node:path";
+import { Template } from "@huggingface/jinja";
+import { Tokenizer } from "@huggingface/tokenizers";
+import { UserError } from "../../protocol/errors.ts";
+import type { PolicyConfig } from "./config.ts";
+
+/** Text to token ids and back, with the chat template of the checkpoint. */
+export interface PolicyTokenizer {
+  encode(text: string): number[];
+  /** Text of a completion: special tokens left out. */
+  decode(ids: readonly number[]): string;
+  /**
+   * Token ids of a user turn (one video of `visualTokens` tokens, then the text, as Qwen's examples have it) up to where the assistant begins,
+   * as Qwen2_5_VLProcessor makes them: the video token of the template is repeated.
+   */
+  encodePrompt(text: string, visualTokens: number): number[];
+}
+
+/** @throws UserError "bad-checkpoint" when tokenizer.json or the chat template is missing or unreadable */
+export async function readTokenizer(dir: string, config: PolicyConfig): Promise<PolicyTokenizer> {
+  const settings = await readJson(path.join(dir, "tokenizer_config.json"));
+  const tokenizer = new Tokenizer(await readJson(path.join(dir, "tokenizer.json")), settings);
+  const template = new Template(await chatTemplate(dir, settings));
+  const encode = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
+  return {
+    encode,
+    decode: (ids) =>
+      ids.length === 0
+        ? ""
+        : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+    encodePrompt(text, visualTokens) {
+      const content = [{ type: "video" }, { type: "text", text }];
+      const turn = template.render({ messages: [{ role: "user", content }], add_generation_prompt: true });
+      return encode(turn).flatMap((id) =>
+        id === config.videoTokenId ? new Array<number>(visualTokens).fill(id) : [id],
+      );
+    },
+  };
+}
+
+async function chatTemplate(dir: string, settings: Record<string, unknown>): Promise<string> {
+  const inline = settings["chat_template"];
+  const beside = await fs.readFile(path.join(dir, "chat_template.jinja"), "utf8").catch(() => undefined);
+  if (beside !== undefined) return beside;
+  if (typeof inline === "string") return inline;
+  const json = await fs.readFile(path.join(dir, "chat_template.json"), "utf8").catch(() => undefined);
+  if (json !== undefined) {
+    const parsed: unknown = JSON.parse(json);
+    if (
+      typeof parsed === "object" &&
+      parsed !== null &&
+      "chat_template" in parsed &&
+      typeof parsed.chat_template === "string"
+    ) {
+      return parsed.chat_template;
+    }
+  }
+  throw new UserError({
+    code: "bad-checkpoint",
+    where: dir,
+    message: "no chat template: found neither chat_template.jinja nor one in tokenizer_config.json.",
+    hint: "Copy the file from the model's published checkpoint.",
+  });
+}
+
+async function readJson(file: string): Promise<Record<string, unknown>> {
+  try {
+    // SAFETY: the tokenizer library validates what it reads.
+    return JSON.parse(await fs.readFile(file, "utf8")) as Record<string, unknown>;
+  } catch (cause) {
+    throw new UserError(
+      {
+        code: "bad-checkpoint",
+        where: file,
+        message: "the file is missing or not readable JSON.",
+        hint: "Copy it from the model's published checkpoint.",
+      },
+      { cause },
+    );
+  }
+}

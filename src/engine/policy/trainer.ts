@@ -1,0 +1,165 @@
+import path from "node:path";
+import { elementCount } from "../graph/types.ts";
+import type { Feeds, TensorData } from "../runtime/session.ts";
+import { completionMask, completionRotaryOf, type PreparedPrompt } from "./preparedPrompt.ts";
+import type { CompletionBatch } from "./completionBatch.ts";
+import type { GroupShape } from "./groupLogprobs.ts";
+import { buildAdamW, type AdamWOptions, type TrainableSpec } from "./optimizerGraph.ts";
+import { isVisionFixed, tensorOf, trainableSpecs, visualEmbedding, type Policy } from "./policy.ts";
+import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+import { visionFeeds } from "./visionTower.ts";
+
+/** Gradients, AdamW's moments and the step count: what training holds beside the weights. */
+export interface OptimizerState {
+  readonly trainable: readonly TrainableSpec[];
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+  readonly m: ReadonlyMap<string, Float32Array>;
+  readonly v: ReadonlyMap<string, Float32Array>;
+  readonly options: AdamWOptions;
+  step: number;
+}
+
+export function createOptimizer(policy: Policy, options: AdamWOptions): OptimizerState {
+  const trainable = trainableSpecs(policy);
+  const zeros = (): Map<string, Float32Array> =>
+    new Map(trainable.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
+  return { trainable, gradients: zeros(), m: zeros(), v: zeros(), options, step: 0 };
+}
+
+/** Sizes of the training graph of a group. */
+export function groupShapeOf(
+  policy: Policy,
+  prompt: PreparedPrompt,
+  batch: CompletionBatch,
+  trainsVision: boolean,
+): GroupShape {
+  return {
+    promptLength: prompt.paddedLength,
+    visualTokens: prompt.visualTokens,
+    groupSize: batch.groupSize,
+    completionLength: batch.length,
+    visionGrid: trainsVision && !isVisionFixed(policy) ? prompt.grid : null,
+  };
+}
+
+export function shapeKey(shape: GroupShape): string {
+  const grid = shape.visionGrid === null ? "" : `/${shape.visionGrid.t}x${shape.visionGrid.h}x${shape.visionGrid.w}`;
+  return `${shape.promptLength}/${shape.visualTokens}/${shape.groupSize}/${shape.completionLength}${grid}`;
+}
+
+/** Feeds of `addGroupLogprobs` but the weights. */
+export async function groupFeeds(
+  policy: Policy,
+  prompt: PreparedPrompt,
+  batch: CompletionBatch,
+  shape: GroupShape,
+  temperature: number,
+  which: "policy" | "reference" = "policy",
+): Promise<Feeds> {
+  const rotary = completionRotaryOf(prompt, batch.length, policy.config);
+  const vision =
+    shape.visionGrid === null
+      ? { visual: await visualEmbedding(policy, prompt.clip, prompt.grid, which) }
+      : visionFeeds(prompt.clip.pixels_FHWC, prompt.grid, policy.config.vision);
+  return {
+    ...prompt.feeds,
+    ...vision,
+    completion_cos: rotary.cos,
+    completion_sin: rotary.sin,
+    completion_mask: completionMask(prompt, batch.length),
+    completion_ids: batch.completion_ids,
+    targets: batch.targets,
+    inverse_temperature: Float32Array.of(temperature === 0 ? 1 : 1 / temperature),
+  };
+}
+
+/** Feeds and in-place outputs for the gradients of an accumulate graph. */
+export function gradientBuffers(optimizer: OptimizerState): { feeds: Feeds; into: Feeds } {
+  const feeds: Record<string, TensorData> = {};
+  const into: Record<string, TensorData> = {};
+  for (const [name, data] of optimizer.gradients) {
+    feeds[`grad.${name}`] = data;
+    into[`new_grad.${name}`] = data;
+  }
+  return { feeds, into };
+}
+
+/**
+ * *Apply*: clips the accumulated gradients by their global norm, steps AdamW in place and clears the gradients.
+ * @returns the norm before clipping; when it is not finite nothing is changed
+ */
+export async function applyGradients(
+  policy: Policy,
+  optimizer: OptimizerState,
+  learningRate: number,
+  weightDecay: number,
+): Promise<number> {
+  const { trainable, options } = optimizer;
+  const norm = gradientNorm(optimizer);
+  if (!Number.isFinite(norm)) return norm;
+  const graph = await policy.graphs.get("adamw", () => buildAdamW(trainable, options));
+  const step = optimizer.step + 1;
+  const feeds: Record<string, TensorData> = {
+    step_size: Float32Array.of(learningRate / (1 - options.beta1 ** step)),
+    inverse_correction: Float32Array.of(1 / Math.sqrt(1 - options.beta2 ** step)),
+    keep: Float32Array.of(1 - learningRate * weightDecay),
+  };
+  const into: Record<string, TensorData> = {};
+  for (const { name } of trainable) {
+    const [weight, m, v] = [tensorOf(policy, name), need(optimizer.m, name), need(optimizer.v, name)];
+    Object.assign(feeds, {
+      [name]: weight,
+      [`m.${name}`]: m,
+      [`v.${name}`]: v,
+      [`grad.${name}`]: need(optimizer.gradients, name),
+    });
+    Object.assign(into, { [`new.${name}`]: weight, [`new_m.${name}`]: m, [`new_v.${name}`]: v });
+  }
+  const { grad_norm } = await graph.run(feeds, into);
+  optimizer.step = step;
+  clearGradients(optimizer);
+  return Number(grad_norm?.[0]);
+}
+
+export function clearGradients(optimizer: OptimizerState): void {
+  for (const gradient of optimizer.gradients.values()) gradient.fill(0);
+}
+
+/** Optimizer state and float32 master weights: what an exact resume needs beside the checkpoint's rounded weights. */
+export async function saveTrainingState(dir: string, policy: Policy, optimizer: OptimizerState): Promise<void> {
+  const tensors = optimizer.trainable.flatMap(({ name, shape }) => [
+    { name: `weight.${name}`, shape, data: tensorOf(policy, name) },
+    { name: `m.${name}`, shape, data: need(optimizer.m, name) },
+    { name: `v.${name}`, shape, data: need(optimizer.v, name) },
+  ]);
+  await writeSafetensors(path.join(dir, stateFile), tensors, "float32", { step: String(optimizer.step) });
+}
+
+/** Reads what `saveTrainingState` wrote into the policy and optimizer given. */
+export async function loadTrainingState(dir: string, policy: Policy, optimizer: OptimizerState): Promise<void> {
+  const file = await SafetensorsFile.open(path.join(dir, stateFile));
+  try {
+    for (const { name } of optimizer.trainable) {
+      tensorOf(policy, name).set(await file.read(`weight.${name}`));
+      need(optimizer.m, name).set(await file.read(`m.${name}`));
+      need(optimizer.v, name).set(await file.read(`v.${name}`));
+    }
+    optimizer.step = Number(file.metadata["step"]);
+  } finally {
+    await file.close();
+  }
+}
+
+const stateFile = "trainer.safetensors";
+
+function gradientNorm(optimizer: OptimizerState): number {
+  let sum = 0;
+  for (const gradient of optimizer.gradients.values()) for (const x of gradient) sum += x * x;
+  return Math.sqrt(sum);
+}
+
+function need(map: ReadonlyMap<string, Float32Array>, name: string): Float32Array {
+  const data = map.get(name);
+  if (data === undefined) throw new Error(`internal: no optimizer state for ${name}`);
+  return data;
+}

@@ -1,0 +1,226 @@
+import type { FinishReason } from "../../protocol/records.ts";
+import { buildDecodeStep } from "../policy/decodeStep.ts";
+import { visualEmbedding, weightFeeds, type Policy } from "../policy/policy.ts";
+import { masked } from "../policy/policyGraph.ts";
+import { buildPrefill } from "../policy/prefill.ts";
+import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
+import { completionRotary } from "../policy/rotary.ts";
+import { chooseToken, seededRandom, type ChoiceOptions } from "./tokenChoice.ts";
+
+export interface GroupRequest {
+  readonly prompt: PreparedPrompt;
+  readonly seed: number;
+}
+
+export interface SamplerOptions extends ChoiceOptions {
+  readonly groupSize: number;
+  readonly maxCompletionLength: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Completion {
+  readonly tokens_T: Int32Array;
+  readonly logprobs_T: Float32Array;
+  readonly entropies_T: Float32Array;
+  readonly finishReason: FinishReason;
+}
+
+/** Slots for decoded tokens grow by this much at a time, so that short completions pay for short attention. */
+const slotBucket = 32;
+const padBucket = 64;
+
+/**
+ * Samples a group of completions of each prompt, all together: one prefill a prompt, then one graph run a token for every
+ * row that is still going. A completion's randomness depends on its prompt's seed and its index alone.
+ * @returns completions by prompt, groupSize each
+ * @throws when the signal aborts, between two tokens
+ */
+export async function sampleGroups(
+  policy: Policy,
+  requests: readonly GroupRequest[],
+  options: SamplerOptions,
+): Promise<readonly (readonly Completion[])[]> {
+  const { groupSize } = options;
+  const batch = requests.length * groupSize;
+  const cache = await prefillAll(policy, requests);
+  const rows = Array.from({ length: batch }, (_, row) => newRow(requests, row, groupSize));
+  let own: OwnCache | undefined;
+  for (let position = 0; position < options.maxCompletionLength; position++) {
+    options.signal?.throwIfAborted();
+    own = grow(policy, own, batch, position);
+    const logits_B_V = await decodeStep(policy, requests, cache, own, rows, position, groupSize);
+    takeTokens(policy, rows, logits_B_V, options);
+    if (rows.every((row) => row.finishReason !== undefined)) break;
+  }
+  return requests.map((_, i) => rows.slice(i * groupSize, (i + 1) * groupSize).map(finish));
+}
+
+interface Row {
+  input: number;
+  readonly random: () => number;
+  readonly tokens: number[];
+  readonly logprobs: number[];
+  readonly entropies: number[];
+  finishReason: FinishReason | undefined;
+}
+
+/** Keys and values of all prompts, stacked: per layer [prompts, kvHeads, P, headDim], as feeds. */
+interface PromptCache {
+  readonly promptLength: number;
+  readonly feeds: Record<string, Float32Array>;
+}
+
+/** Keys and values of the completions: per layer [B, kvHeads, slots, headDim], as feeds. */
+interface OwnCache {
+  readonly slots: number;
+  readonly feeds: Record<string, Float32Array>;
+}
+
+function newRow(requests: readonly GroupRequest[], row: number, groupSize: number): Row {
+  const request = requests[Math.floor(row / groupSize)];
+  if (request === undefined) throw new Error("internal: row without a prompt");
+  const seed = Math.imul(request.seed + 1, 0x9e3779b1) ^ Math.imul((row % groupSize) + 1, 0x85ebca77);
+  return {
+    input: request.prompt.lastToken,
+    random: seededRandom(seed),
+    tokens: [],
+    logprobs: [],
+    entropies: [],
+    finishReason: undefined,
+  };
+}
+
+async function prefillAll(policy: Policy, requests: readonly GroupRequest[]): Promise<PromptCache> {
+  const { kvHeads, headDim, layers } = policy.config.text;
+  const longest = Math.max(...requests.map((r) => r.prompt.paddedLength));
+  const promptLength = Math.ceil(longest / padBucket) * padBucket;
+  const feeds: Record<string, Float32Array> = {};
+  const perPrompt = kvHeads * promptLength * headDim;
+  for (let layer = 0; layer < layers; layer++) {
+    feeds[`prompt_k.${layer}`] = new Float32Array(requests.length * perPrompt);
+    feeds[`prompt_v.${layer}`] = new Float32Array(requests.length * perPrompt);
+  }
+  const mask = new Float32Array(requests.length * promptLength);
+  for (const [i, { prompt }] of requests.entries()) {
+    mask.fill(masked, i * promptLength + prompt.prefixLength, (i + 1) * promptLength);
+    const outputs = await prefill(policy, prompt);
+    for (let layer = 0; layer < layers; layer++) {
+      for (const kind of ["k", "v"]) {
+        const from = outputs[`${kind}.${layer}`];
+        const to = feeds[`prompt_${kind}.${layer}`];
+        if (!(from instanceof Float32Array) || to === undefined) throw new Error("internal: prefill output missing");
+        for (let head = 0; head < kvHeads; head++) {
+          const source = from.subarray(
+            head * prompt.paddedLength * headDim,
+            (head + 1) * prompt.paddedLength * headDim,
+          );
+          to.set(source, i * perPrompt + head * promptLength * headDim);
+        }
+      }
+    }
+  }
+  feeds["prompt_mask"] = mask;
+  return { promptLength, feeds };
+}
+
+async function prefill(policy: Policy, prompt: PreparedPrompt) {
+  const { paddedLength, visualTokens } = prompt;
+  const graph = await policy.graphs.get(`prefill/${paddedLength}/${visualTokens}`, () =>
+    buildPrefill(policy.config, policy.lora, paddedLength, visualTokens),
+  );
+  const visual = await visualEmbedding(policy, prompt.clip, prompt.grid);
+  return graph.run({ ...weightFeeds(policy, graph), ...prompt.feeds, visual });
+}
+
+function grow(policy: Policy, own: OwnCache | undefined, batch: number, position: number): OwnCache {
+  if (own !== undefined && position < own.slots) return own;
+  const { kvHeads, headDim, layers } = policy.config.text;
+  const slots = (own?.slots ?? 0) + slotBucket;
+  const feeds: Record<string, Float32Array> = {};
+  for (let layer = 0; layer < layers; layer++) {
+    for (const kind of ["k", "v"]) {
+      const name = `own_${kind}.${layer}`;
+      const wider = new Float32Array(batch * kvHeads * slots * headDim);
+      const narrow = own?.feeds[name];
+      if (own !== undefined && narrow !== undefined) {
+        const width = own.slots * headDim;
+        for (let r = 0; r < batch * kvHeads; r++)
+          wider.set(narrow.subarray(r * width, (r + 1) * width), r * slots * headDim);
+      }
+      feeds[name] = wider;
+    }
+  }
+  return { slots, feeds };
+}
+
+async function decodeStep(
+  policy: Policy,
+  requests: readonly GroupRequest[],
+  cache: PromptCache,
+  own: OwnCache,
+  rows: readonly Row[],
+  position: number,
+  groupSize: number,
+): Promise<Float32Array> {
+  const { kvHeads, headDim, layers } = policy.config.text;
+  const shape = { prompts: requests.length, groupSize, promptLength: cache.promptLength, slots: own.slots };
+  const key = `decode/${shape.prompts}/${groupSize}/${shape.promptLength}/${own.slots}`;
+  const graph = await policy.graphs.get(key, () => buildDecodeStep(policy.config, policy.lora, shape));
+  const rotaries = requests.map(({ prompt }) => completionRotary(prompt.lastPosition + position, 1, policy.config));
+  const slot_mask = new Float32Array(own.slots).fill(masked, position);
+  const outputs = await graph.run({
+    ...weightFeeds(policy, graph),
+    ...cache.feeds,
+    ...own.feeds,
+    ids: BigInt64Array.from(rows, (row) => BigInt(row.input)),
+    cos: concatenated(rotaries.map((r) => r.cos)),
+    sin: concatenated(rotaries.map((r) => r.sin)),
+    slot_mask,
+  });
+  for (let layer = 0; layer < layers; layer++) {
+    for (const kind of ["k", "v"]) {
+      const fresh = outputs[`new_${kind}.${layer}`];
+      const buffer = own.feeds[`own_${kind}.${layer}`];
+      if (!(fresh instanceof Float32Array) || buffer === undefined) throw new Error("internal: decode output missing");
+      for (let r = 0; r < rows.length * kvHeads; r++) {
+        buffer.set(fresh.subarray(r * headDim, (r + 1) * headDim), (r * own.slots + position) * headDim);
+      }
+    }
+  }
+  const { logits } = outputs;
+  if (!(logits instanceof Float32Array)) throw new Error("internal: logits missing");
+  return logits;
+}
+
+function takeTokens(policy: Policy, rows: readonly Row[], logits_B_V: Float32Array, options: SamplerOptions): void {
+  const { vocabSize } = policy.config.text;
+  rows.forEach((row, i) => {
+    if (row.finishReason !== undefined) return;
+    const choice = chooseToken(logits_B_V.subarray(i * vocabSize, (i + 1) * vocabSize), options, row.random);
+    row.input = choice.token;
+    row.tokens.push(choice.token);
+    row.logprobs.push(choice.logprob);
+    row.entropies.push(choice.entropy);
+    if (policy.config.eosTokenIds.includes(choice.token)) row.finishReason = "eos";
+    else if (row.tokens.length === options.maxCompletionLength) row.finishReason = "length";
+  });
+}
+
+function finish(row: Row): Completion {
+  return {
+    tokens_T: Int32Array.from(row.tokens),
+    logprobs_T: Float32Array.from(row.logprobs),
+    entropies_T: Float32Array.from(row.entropies),
+    finishReason: row.finishReason ?? "length",
+  };
+}
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}

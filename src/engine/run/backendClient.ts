@@ -1,0 +1,215 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { UserError, type ErrorData } from "../../protocol/errors.ts";
+import type { Backend } from "./backend.ts";
+
+/** Methods of a backend, in the order of the interface; the child refuses any other. */
+export const backendMethods = ["open", "sample", "update", "updateOnTargets", "save", "close"] as const;
+export type BackendMethod = (typeof backendMethods)[number];
+
+export interface BackendRequest {
+  readonly id: number;
+  readonly method: BackendMethod;
+  readonly params: unknown;
+}
+
+export interface BackendResponse {
+  readonly id: number;
+  /** Memory of the child's process after the call. */
+  readonly rssBytes: number;
+  readonly outcome:
+    | { readonly kind: "result"; readonly result: unknown }
+    | { readonly kind: "userError"; readonly error: ErrorData }
+    /** A broken invariant; the stack is for the log. */
+    | { readonly kind: "internalError"; readonly message: string; readonly stack: string };
+}
+
+export interface BackendDeath {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What every pending and later call is rejected with. */
+  readonly error: UserError;
+}
+
+/** A backend in a child process. */
+export interface BackendClient extends Backend {
+  readonly pid: number;
+  /** Memory of the process after its last call; 0 before the first. */
+  readonly rssBytes: number;
+  /** Called once when the process has ended without being asked to; at once when that has happened already. */
+  onDidDie(listener: (death: BackendDeath) => void): void;
+  /** Ends the process at once. Settles when it is gone. */
+  kill(): Promise<void>;
+}
+
+export interface SpawnBackendOptions {
+  /** The program of the child: dist/engine/backend.cjs. */
+  readonly modulePath: string;
+  /** Gets what the child prints, line by line. */
+  readonly onLog: (line: string) => void;
+}
+
+const keptLogLines = 30;
+const shownLogLines = 5;
+
+/**
+ * Starts the backend's process. Calls run one at a time, in order; values cross by structured clone, so typed arrays
+ * stay typed arrays. When the process dies, calls are rejected with UserError "backend-died". It ends by itself when
+ * this process ends.
+ */
+export function spawnBackend(options: SpawnBackendOptions): BackendClient {
+  const child = fork(options.modulePath, [], {
+    serialization: "advanced",
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    // The run's own debugger port, if any, cannot be shared; and VS Code's program acts as Node only when told to.
+    execArgv: [],
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+  });
+  const lastLines = collectLines(child, options.onLog);
+  const calls = new PendingCalls(child);
+  let wasAskedToEnd = false;
+  const dieListeners: ((death: BackendDeath) => void)[] = [];
+  let death: BackendDeath | null = null;
+
+  const closed = new Promise<void>((resolve) => {
+    const end = (exitCode: number | null, signal: NodeJS.Signals | null, failure?: Error): void => {
+      if (death !== null) return;
+      death = { exitCode, signal, error: describeDeath(exitCode, signal, lastLines, failure) };
+      calls.rejectAll(death.error);
+      if (!wasAskedToEnd) for (const listener of dieListeners) listener(death);
+      resolve();
+    };
+    // "close" comes after the last of standard error has been read.
+    child.once("close", (code, signal) => end(code, signal));
+    child.on("error", (error) => void (child.pid === undefined && end(null, null, error)));
+  });
+
+  const call = <Params, Result>(method: BackendMethod, params: Params): Promise<Result> => calls.call(method, params);
+  return {
+    pid: child.pid ?? -1,
+    get rssBytes() {
+      return calls.rssBytes;
+    },
+    open: (params) => call("open", params),
+    sample: (params) => call("sample", params),
+    update: (params) => call("update", params),
+    updateOnTargets: (params) => call("updateOnTargets", params),
+    save: (params) => call("save", params),
+    close: async () => {
+      if (death !== null) return;
+      wasAskedToEnd = true;
+      await call("close", {}).catch(() => undefined);
+      if (child.connected) child.disconnect();
+      await closed;
+    },
+    onDidDie: (listener) => void (death === null || wasAskedToEnd ? dieListeners.push(listener) : listener(death)),
+    kill: async () => {
+      wasAskedToEnd = true;
+      child.kill("SIGKILL");
+      await closed;
+    },
+  };
+}
+
+/** Calls that wait for their turn or for their answer. */
+class PendingCalls {
+  /** See BackendClient. */
+  rssBytes = 0;
+  private readonly child: ChildProcess;
+  private readonly waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  private turn: Promise<unknown> = Promise.resolve();
+  private lastId = 0;
+  private failure: Error | null = null;
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    child.on("message", (message) => {
+      // SAFETY: serveBackend is the only sender on this channel and both are built together.
+      this.answer(message as BackendResponse);
+    });
+  }
+
+  call<Result>(method: BackendMethod, params: unknown): Promise<Result> {
+    const result = this.turn.then(() => this.send(method, params));
+    this.turn = result.catch(() => undefined);
+    // SAFETY: the method names and types are those of Backend, which both ends implement.
+    return result as Promise<Result>;
+  }
+
+  rejectAll(error: Error): void {
+    this.failure = error;
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+
+  private send(method: BackendMethod, params: unknown): Promise<unknown> {
+    if (this.failure !== null) return Promise.reject(this.failure);
+    const request: BackendRequest = { id: ++this.lastId, method, params };
+    return new Promise((resolve, reject) => {
+      this.waiting.set(request.id, { resolve, reject });
+      // A channel that is closed means that the process is ending; its "close" event rejects the call with the reason.
+      this.child.send(request, () => undefined);
+    });
+  }
+
+  private answer({ id, rssBytes, outcome }: BackendResponse): void {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    this.rssBytes = rssBytes;
+    if (outcome.kind === "result") waiting?.resolve(outcome.result);
+    else if (outcome.kind === "userError") waiting?.reject(new UserError(outcome.error));
+    else waiting?.reject(Object.assign(new Error(outcome.message), { stack: outcome.stack }));
+  }
+}
+
+function collectLines(child: ChildProcess, onLog: (line: string) => void): readonly string[] {
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = "";
+    const push = (line: string): void => {
+      lines.push(line);
+      if (lines.length > keptLogLines) lines.shift();
+      onLog(line);
+    };
+    stream?.setEncoding("utf8");
+    stream?.on("data", (text: string) => {
+      const parts = (rest + text).split(/\r?\n/);
+      rest = parts.pop() ?? "";
+      parts.forEach(push);
+    });
+    stream?.on("end", () => void (rest !== "" && push(rest)));
+  }
+  return lines;
+}
+
+/** Status of a process that Windows ended for want of memory, or that called abort(). */
+const windowsAbortCodes = [0xc0000409, 0xc0000017, 3];
+
+function describeDeath(
+  exitCode: number | null,
+  signal: NodeJS.Signals | null,
+  lastLines: readonly string[],
+  failure: Error | undefined,
+): UserError {
+  const how =
+    failure !== undefined
+      ? `could not be started (${failure.message})`
+      : signal !== null
+        ? `was ended by signal ${signal}`
+        : `ended with status ${exitCode}`;
+  const text = lastLines.slice(-shownLogLines).join("\n");
+  const said = text === "" ? "." : `. The last it said:\n${text}`;
+  return new UserError({
+    code: "backend-died",
+    message: `The backend process ${how}${said}`,
+    hint: isLikelyMemory(exitCode, signal, text)
+      ? "This is most often a lack of memory: lower video.maxFrames, video.maxPixels, grpo.groupSize or " +
+        "grpo.maxCompletionLength in the specification, or use a machine with more memory. Then resume the run."
+      : "The run can be resumed from its last checkpoint.",
+  });
+}
+
+function isLikelyMemory(exitCode: number | null, signal: NodeJS.Signals | null, text: string): boolean {
+  if (signal === "SIGKILL" || signal === "SIGABRT" || exitCode === 134 || exitCode === 137) return true;
+  if (/heap out of memory|bad_alloc|Failed to allocate|Cannot allocate memory|out of memory/i.test(text)) return true;
+  return process.platform === "win32" && exitCode !== null && windowsAbortCodes.includes(exitCode >>> 0);
+}

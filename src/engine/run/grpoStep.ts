@@ -1,0 +1,137 @@
+import { UserError } from "../../protocol/errors.ts";
+import type { ErrorData } from "../../protocol/errors.ts";
+import type { Example } from "../data/example.ts";
+import { computeAdvantages } from "../grpo/advantages.ts";
+import type { SampledGroup, UpdateResult } from "./backend.ts";
+import { learningRateAt } from "./learningRate.ts";
+import { failedGroupRecord, groupRecord, groupTokens } from "./rolloutRecords.ts";
+import { scoreGroups } from "./scoreGroups.ts";
+import type { ScoredGroup, StepPrompt } from "./scoreGroups.ts";
+import { samplerSeed, toStepPrompts } from "./step.ts";
+import type { StepContext, StepOutcome } from "./step.ts";
+import { countTokens, rolloutMetrics, updateMetrics } from "./stepMetrics.ts";
+
+type RolledOut = { readonly prompt: StepPrompt; readonly sampled: Extract<SampledGroup, { ok: true }> };
+type Failed = { readonly prompt: StepPrompt; readonly failure: ErrorData };
+
+/**
+ * One GRPO step: sample → reward → advantage → update. A prompt whose video fails leaves the step with a record; a step
+ * with none left has no update. Rollout lines carry the KL of the first update, so they are made after it; a step that
+ * diverges still has its lines.
+ */
+export async function grpoStep(step: number, examples: readonly Example[], context: StepContext): Promise<StepOutcome> {
+  const { spec } = context.record;
+  const { enter, nowSec } = context;
+  const prompts = toStepPrompts(step, examples, context);
+
+  enter("sampling", 0, prompts.length);
+  const startSec = nowSec();
+  const { rolledOut, failed } = await samplePrompts(step, prompts, context);
+  const sampledSec = nowSec();
+
+  enter("scoring", 0, rolledOut.length);
+  const groups = scoreGroups(rolledOut, spec);
+  const advantages_P_G = computeAdvantages(
+    groups.map((group) => group.completions_G.map((completion) => completion.reward)),
+    spec.grpo.scaleRewards,
+  );
+  const scoredSec = nowSec();
+
+  const firstFailure = failed[0]?.failure;
+  const badVideo = firstFailure !== undefined && spec.video.onBadVideo === "fail" ? new UserError(firstFailure) : null;
+  const learningRate = learningRateAt(step, spec.grpo);
+  const updates = badVideo === null ? await updatePolicy(groups, advantages_P_G, learningRate, context) : [];
+  const updatedSec = nowSec();
+
+  const firstUpdate = new Map(updates[0]?.groups.map((group) => [group.key, group.meanKl_G]));
+  const lines = [
+    ...groups.map((g, p) => groupRecord(step, g, advantages_P_G[p] ?? [], firstUpdate.get(g.prompt.key) ?? null)),
+    ...failed.map(({ prompt, failure }) => failedGroupRecord(step, prompt, failure)),
+  ].sort((a, b) => a.group - b.group);
+  return {
+    lines,
+    tokens: groups.flatMap((group) => groupTokens(step, group)),
+    metrics: {
+      ...rolloutMetrics(groups, failed.length, spec.grpo.scaleRewards),
+      ...updateMetrics(updates),
+      learning_rate: learningRate,
+    },
+    tokensSeen: countTokens(groups),
+    times: {
+      decodeSec: rolledOut.reduce((sum, { sampled }) => sum + (sampled.decodeSec ?? 0), 0),
+      sampleSec: sampledSec - startSec,
+      rewardSec: scoredSec - sampledSec,
+      updateSec: updatedSec - scoredSec,
+      sampledTokens: groups.flatMap((g) => g.sampled.completions).reduce((sum, c) => sum + c.tokens_T.length, 0),
+    },
+    problem: badVideo ?? findDivergence(step, updates.at(-1)),
+  };
+}
+
+/** @throws UserError diverged when loss or gradient norm is not a finite number. */
+export function findDivergence(step: number, update: { loss: number; gradNorm: number } | undefined): UserError | null {
+  if (update === undefined || (Number.isFinite(update.loss) && Number.isFinite(update.gradNorm))) return null;
+  return new UserError({
+    code: "diverged",
+    where: `step ${step}`,
+    message: `the update is not finite: loss ${update.loss}, gradient norm ${update.gradNorm}`,
+    hint: "Lower learningRate or raise warmupSteps in the specification and start again from a checkpoint.",
+  });
+}
+
+async function samplePrompts(
+  step: number,
+  prompts: readonly StepPrompt[],
+  { backend, record }: StepContext,
+): Promise<{ rolledOut: RolledOut[]; failed: Failed[] }> {
+  const { groupSize, temperature, topP, topK, maxCompletionLength } = record.spec.grpo;
+  const sampled = await backend.sample({
+    prompts: prompts.map((prompt) => ({
+      key: prompt.key,
+      text: prompt.text,
+      videoPath: prompt.example.videoPath,
+      seed: samplerSeed(record, step, prompt),
+    })),
+    groupSize,
+    sampling: { temperature, topP, topK, maxCompletionLength },
+    forTraining: true,
+  });
+  const byKey = new Map(sampled.map((group) => [group.key, group]));
+  const rolledOut: RolledOut[] = [];
+  const failed: Failed[] = [];
+  for (const prompt of prompts) {
+    const group = byKey.get(prompt.key);
+    if (group === undefined) throw new Error(`internal: the backend did not answer for prompt ${prompt.key}`);
+    if (group.ok) rolledOut.push({ prompt, sampled: group });
+    else failed.push({ prompt, failure: group.failure });
+  }
+  return { rolledOut, failed };
+}
+
+/** TRL's num_iterations: several updates on the same rollouts; ends early when one is not finite. */
+async function updatePolicy(
+  groups: readonly ScoredGroup[],
+  advantages_P_G: readonly (readonly (number | null)[])[],
+  learningRate: number,
+  { backend, record, enter }: StepContext,
+): Promise<UpdateResult[]> {
+  if (groups.length === 0) return [];
+  const { numIterations, maskTruncatedCompletions } = record.spec.grpo;
+  const weighted = groups.map((group, p) => ({
+    key: group.prompt.key,
+    advantages_G: group.completions_G.map(({ sampled }, k) => {
+      const isMasked = maskTruncatedCompletions && sampled.finishReason === "length";
+      return isMasked ? null : (advantages_P_G[p]?.[k] ?? null);
+    }),
+  }));
+  const hasTokens = weighted.some(({ advantages_G }) => advantages_G.some((advantage) => advantage !== null));
+  if (!hasTokens) return [];
+  const updates: UpdateResult[] = [];
+  for (let iteration = 0; iteration < numIterations; iteration++) {
+    enter("updating", iteration, numIterations);
+    const update = await backend.update({ iteration, learningRate, groups: weighted });
+    updates.push(update);
+    if (!Number.isFinite(update.loss) || !Number.isFinite(update.gradNorm)) break;
+  }
+  return updates;
+}

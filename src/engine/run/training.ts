@@ -1,0 +1,82 @@
+import type { RunFolder } from "../store/runFolder.ts";
+import type { Backend } from "./backend.ts";
+import type { RunEvents } from "./events.ts";
+import { grpoStep } from "./grpoStep.ts";
+import { createPromptOrder } from "./promptOrder.ts";
+import { readRunData } from "./runData.ts";
+import { createRunReporter, reportFailure } from "./runReporter.ts";
+import type { RunReporter } from "./runReporter.ts";
+import { readRunResult } from "./runResult.ts";
+import type { RunResult } from "./runResult.ts";
+import { createRunSession } from "./runSession.ts";
+import { isCheckpointDue, stepsOf } from "./schedule.ts";
+import { sftStep } from "./sftStep.ts";
+
+export interface TrainingParams {
+  /** Created or opened by this process; specification and seed are those of its run.json. Not released here. */
+  readonly folder: RunFolder;
+  /** Not open yet; not closed here. */
+  readonly backend: Backend;
+  readonly cacheDir: string;
+  readonly ffmpegPath: string | null;
+  readonly threads: number;
+  readonly events: RunEvents;
+  /** Aborting it ends the run after the step at hand, with a checkpoint. */
+  readonly stop: AbortSignal;
+  readonly measureBackendRssBytes: () => Promise<number>;
+}
+
+/**
+ * Trains from the newest checkpoint of the folder, or from the start, to the last step. A run that was killed and is
+ * opened again goes on here in the same way, and ends with the same metrics, rollouts and weights.
+ * @throws what made the run fail, after it was recorded in state.json and in the log.
+ */
+export async function runTraining(params: TrainingParams): Promise<RunResult> {
+  const reporter = createRunReporter(params.folder, params.events, await params.folder.readState());
+  const onStop = (): void => {
+    if (reporter.state.status !== "running") return; // it has just ended
+    reporter.update({ status: "stopping" }).catch(() => undefined); // the next write tells what is wrong
+  };
+  params.stop.addEventListener("abort", onStop);
+  try {
+    await train(params, reporter);
+  } catch (error) {
+    await reportFailure(reporter, error);
+    throw error;
+  } finally {
+    params.stop.removeEventListener("abort", onStop);
+  }
+  return readRunResult(params.folder.runDir);
+}
+
+async function train(params: TrainingParams, reporter: RunReporter): Promise<void> {
+  const { folder, backend, stop, cacheDir, ffmpegPath, threads } = params;
+  const { spec, baseDir, seed } = folder.record;
+  const { promptsPerStep, steps } = spec.method === "sft" ? spec.sft : spec.grpo;
+  const runStep = spec.method === "sft" ? sftStep : grpoStep;
+
+  const data = await readRunData(spec, baseDir);
+  const session = createRunSession(params, data, reporter);
+  const order = createPromptOrder(data.training, seed);
+
+  const start = await session.goBack();
+  const { checkpointDir } = start;
+  const info = await backend.open({ spec, baseDir, checkpointDir, cacheDir, ffmpegPath, threads });
+  await folder.completeRecord(info);
+
+  let { progress } = start;
+  let isEvaluated = await session.evaluateIfDue(progress.step);
+  while (progress.step < steps && !stop.aborted) {
+    const step = progress.step + 1;
+    const { examples, cursor } = order.draw(progress.cursor, promptsPerStep);
+    const outcome = await runStep(step, examples, session.context);
+    progress = { step, cursor, tokensSeen: progress.tokensSeen + outcome.tokensSeen };
+    await session.record(step, outcome, progress.tokensSeen);
+    if (isCheckpointDue(spec, step) || stop.aborted) await session.saveCheckpoint(progress);
+    isEvaluated = await session.evaluateIfDue(step);
+  }
+  // A stop that came after the step's checkpoint was decided on.
+  if (progress.step > (reporter.state.lastCheckpoint ?? 0)) await session.saveCheckpoint(progress);
+  const isFinished = progress.step >= stepsOf(spec) && isEvaluated;
+  await reporter.update({ status: isFinished ? "finished" : "stopped", phase: "idle" });
+}

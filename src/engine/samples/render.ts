@@ -1,0 +1,105 @@
+import { clipFps, clipFrameCount, frameSidePx } from "./clip-format.ts";
+import { pathAt } from "./motion.ts";
+import { elementAt, seededRandom } from "./random.ts";
+import { angleAt, colourAt, isOnScreen } from "./scene.ts";
+import type { Scene } from "./scene.ts";
+import { colourRgb, outerRadiusPx, polygonOf } from "./shapes.ts";
+import type { Polygon } from "./shapes.ts";
+
+/** Times of all frames of a clip in seconds. */
+export const frameTimesSec: readonly number[] = Array.from({ length: clipFrameCount }, (_, k) => k / clipFps);
+
+/**
+ * Draw a scene at the given times (by default at every frame of the clip).
+ * @returns RGB, row-major [F, 112, 112, 3]. Edges are anti-aliased over one pixel.
+ */
+export function renderScene(scene: Scene, timesSec: readonly number[] = frameTimesSec): Uint8Array {
+  const background = renderBackground(scene);
+  const pixels_FHWC = new Uint8Array(timesSec.length * background.length);
+  timesSec.forEach((timeSec, frame) => {
+    const image = pixels_FHWC.subarray(frame * background.length, (frame + 1) * background.length);
+    image.set(background);
+    scene.objects.forEach((_, object) => {
+      if (isOnScreen(scene, object, timeSec)) drawObject(image, scene, object, timeSec);
+    });
+  });
+  return pixels_FHWC;
+}
+
+/** Colour of the bar that points from the centre to the top of every shape: it makes the turning of a circle visible. */
+const barRgb = [14, 14, 14] as const;
+
+function renderBackground(scene: Scene): Uint8ClampedArray {
+  const { rgb, gradient, gradientRad, noise, noiseSeed } = scene.background;
+  const random = seededRandom(noiseSeed);
+  const image = new Uint8ClampedArray(frameSidePx * frameSidePx * 3);
+  const dx = Math.cos(gradientRad) / frameSidePx;
+  const dy = Math.sin(gradientRad) / frameSidePx;
+  for (let y = 0; y < frameSidePx; y++) {
+    for (let x = 0; x < frameSidePx; x++) {
+      const light =
+        gradient * ((x - frameSidePx / 2) * dx + (y - frameSidePx / 2) * dy) + noise * (2 * random.next() - 1);
+      const at = (y * frameSidePx + x) * 3;
+      for (let c = 0; c < 3; c++) image[at + c] = (rgb[c] ?? 0) + light;
+    }
+  }
+  return image;
+}
+
+function drawObject(image: Uint8Array, scene: Scene, object: number, timeSec: number): void {
+  const { shape, sizePx, path } = elementAt(scene.objects, object);
+  const { x: centreX, y: centreY } = pathAt(path, timeSec);
+  const angle = angleAt(scene, object, timeSec);
+  const corners = polygonOf(shape, sizePx, angle, centreX, centreY);
+  const rgb = colourRgb[colourAt(scene, object, timeSec)];
+  const reach = outerRadiusPx(shape, sizePx) + 1;
+  const x1 = Math.min(frameSidePx, Math.ceil(centreX + reach));
+  const y1 = Math.min(frameSidePx, Math.ceil(centreY + reach));
+  const barX = Math.sin(angle);
+  const barY = -Math.cos(angle);
+  for (let y = Math.max(0, Math.floor(centreY - reach)); y < y1; y++) {
+    for (let x = Math.max(0, Math.floor(centreX - reach)); x < x1; x++) {
+      const px = x + 0.5 - centreX;
+      const py = y + 0.5 - centreY;
+      const distance =
+        corners.length === 0 ? Math.hypot(px, py) - sizePx / 2 : polygonDistance(corners, x + 0.5, y + 0.5);
+      if (distance >= 0.5) continue;
+      const at = (y * frameSidePx + x) * 3;
+      const along = Math.min(Math.max(px * barX + py * barY, 0), 0.32 * sizePx);
+      const barDistance = Math.hypot(px - along * barX, py - along * barY) - 0.07 * sizePx;
+      blend(image, at, rgb, 0.5 - distance);
+      blend(image, at, barRgb, Math.min(0.5 - distance, 0.5 - barDistance));
+    }
+  }
+}
+
+function blend(image: Uint8Array, at: number, rgb: readonly [number, number, number], coverage: number): void {
+  if (coverage <= 0) return;
+  const share = Math.min(1, coverage);
+  for (let c = 0; c < 3; c++) {
+    const old = image[at + c] ?? 0;
+    image[at + c] = Math.round(old + ((rgb[c] ?? 0) - old) * share);
+  }
+}
+
+/** Signed distance in pixels from a point to a closed outline: negative inside. */
+function polygonDistance(corners: Polygon, x: number, y: number): number {
+  let nearest = Infinity;
+  let inside = false;
+  for (let i = 0, j = corners.length - 2; i < corners.length; j = i, i += 2) {
+    const xi = corners[i] ?? 0;
+    const yi = corners[i + 1] ?? 0;
+    const xj = corners[j] ?? 0;
+    const yj = corners[j + 1] ?? 0;
+    const ex = xj - xi;
+    const ey = yj - yi;
+    const wx = x - xi;
+    const wy = y - yi;
+    const t = Math.min(1, Math.max(0, (wx * ex + wy * ey) / (ex * ex + ey * ey)));
+    const rx = wx - t * ex;
+    const ry = wy - t * ey;
+    nearest = Math.min(nearest, rx * rx + ry * ry);
+    if (yi > y !== yj > y && x < (ex * (y - yi)) / ey + xi) inside = !inside;
+  }
+  return inside ? -Math.sqrt(nearest) : Math.sqrt(nearest);
+}

@@ -1,0 +1,147 @@
+import { execFile } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { UserError } from "../../protocol/errors.ts";
+import type { DoctorCheck } from "../../protocol/messages.ts";
+import { locateFfmpeg } from "../video/ffmpeg.ts";
+import { enginePrograms } from "./engineFiles.ts";
+import type { EngineSettings } from "./launcher.ts";
+import { videoRftVersion } from "./version.ts";
+
+/** What `backend.cjs --probe` prints as JSON. */
+export interface DeviceProbe {
+  readonly onnxruntime: string;
+  readonly providers: readonly { readonly name: string; readonly isUsed: boolean; readonly reason: string }[];
+}
+
+const gigabyte = 1e9;
+const leastFreeBytes = 2 * gigabyte;
+const leastMemoryBytes = 4 * gigabyte;
+const commandTimeoutMs = 20_000;
+
+/**
+ * Looks at what a run needs. A check that is not ok says how to mend it; what is optional is ok when it is missing, and
+ * says so.
+ */
+export async function runChecks(settings: EngineSettings, runsDir: string): Promise<DoctorCheck[]> {
+  const checks = await Promise.all([
+    checkVersions(),
+    checkDevice(settings.engineDir),
+    checkFfmpeg(settings.ffmpegPath),
+    checkPython(),
+    checkMemory(),
+    checkDisk("disk of the runs", runsDir),
+    checkDisk("disk of the frame cache", settings.cacheDir),
+  ]);
+  return checks.flat();
+}
+
+function checkVersions(): DoctorCheck[] {
+  const node = process.versions.node;
+  const detail = `Video RFT ${videoRftVersion}, Node ${node}, ${process.platform}-${process.arch}, ${os.release()}`;
+  return [{ name: "versions", ok: true, detail }];
+}
+
+/** Asks a child process, since a native library may abort when it is loaded. */
+async function checkDevice(engineDir: string): Promise<DoctorCheck[]> {
+  const program = enginePrograms(engineDir).backend;
+  const env = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
+  const answer = await runProgram(process.execPath, [program, "--probe"], env);
+  const cpu = `${os.cpus()[0]?.model.trim() ?? "unknown CPU"}, ${os.availableParallelism()} threads`;
+  if (!answer.ok) {
+    const fix = "Install the dependencies again (npm ci), or the extension's package for this platform.";
+    return [{ name: "onnxruntime", ok: false, detail: `it cannot be loaded: ${answer.reason}`, fix }];
+  }
+  // SAFETY: printed by our own program, built beside this one.
+  const probe = JSON.parse(answer.stdout) as DeviceProbe;
+  const used = probe.providers.find((provider) => provider.isUsed);
+  return [
+    {
+      name: "onnxruntime",
+      ok: used !== undefined,
+      detail: `version ${probe.onnxruntime}, computes on ${used?.name ?? "nothing"} (${cpu})`,
+    },
+    ...probe.providers
+      .filter((provider) => !provider.isUsed)
+      .map((provider) => ({ name: `provider ${provider.name}`, ok: true, detail: `not used: ${provider.reason}` })),
+  ];
+}
+
+async function checkFfmpeg(settingPath: string | null): Promise<DoctorCheck[]> {
+  const sources = {
+    setting: "setting",
+    "ffmpeg-static": "package ffmpeg-static",
+    storage: "fetched by the extension",
+    path: "PATH",
+  } as const;
+  try {
+    const ffmpeg = await locateFfmpeg({ settingPath });
+    const detail = `${ffmpeg.version} at ${ffmpeg.path} (${sources[ffmpeg.source]})`;
+    return [{ name: "ffmpeg", ok: true, detail }];
+  } catch (error) {
+    if (!UserError.is(error)) throw error;
+    return [{ name: "ffmpeg", ok: false, detail: error.message, fix: error.hint }];
+  }
+}
+
+/** Only rewards in Python and distributed backends need it. */
+async function checkPython(): Promise<DoctorCheck[]> {
+  const names = process.platform === "win32" ? ["python.exe", "py.exe"] : ["python3", "python"];
+  for (const name of names) {
+    const answer = await runProgram(name, ["--version"], process.env);
+    if (answer.ok) return [{ name: "python", ok: true, detail: `${answer.stdout.trim()} (${name} on PATH)` }];
+  }
+  const detail = "none on PATH; it is not needed for runs on this machine";
+  return [{ name: "python", ok: true, detail }];
+}
+
+function checkMemory(): DoctorCheck[] {
+  const total = os.totalmem();
+  const ok = total >= leastMemoryBytes;
+  const detail = `${inGigabytes(os.freemem())} free of ${inGigabytes(total)}`;
+  const fix = "Policies of more than a few million parameters need a machine with more memory.";
+  return [{ name: "memory", ok, detail, ...(ok ? {} : { fix }) }];
+}
+
+async function checkDisk(name: string, dir: string): Promise<DoctorCheck[]> {
+  const existing = nearestExisting(dir);
+  const stats = await fs.promises.statfs(existing);
+  const freeBytes = stats.bavail * stats.bsize;
+  const canWrite = await fs.promises.access(existing, fs.constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  const ok = canWrite && freeBytes >= leastFreeBytes;
+  const detail = `${inGigabytes(freeBytes)} free at ${dir}${canWrite ? "" : ", which cannot be written"}`;
+  const fix = canWrite
+    ? "Free some space: checkpoints and decoded frames need it."
+    : "Choose a folder that can be written: `runs` in the specification, VIDEO_RFT_CACHE for the frame cache.";
+  return [{ name, ok, detail, ...(ok ? {} : { fix }) }];
+}
+
+function nearestExisting(dir: string): string {
+  const absolute = path.resolve(dir);
+  return fs.existsSync(absolute) ? absolute : nearestExisting(path.dirname(absolute));
+}
+
+function inGigabytes(bytes: number): string {
+  return `${(bytes / gigabyte).toFixed(1)} GB`;
+}
+
+type Answer = { readonly ok: true; readonly stdout: string } | { readonly ok: false; readonly reason: string };
+
+function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Answer> {
+  return new Promise((resolve) => {
+    execFile(
+      program,
+      [...args],
+      { env, timeout: commandTimeoutMs, windowsHide: true, encoding: "utf8" },
+      (error, stdout, stderr) => {
+        if (error === null) return resolve({ ok: true, stdout });
+        const said = stderr.split("\n").find((line) => /Error|error/.test(line)) ?? error.message;
+        resolve({ ok: false, reason: said.trim() });
+      },
+    );
+  });
+}

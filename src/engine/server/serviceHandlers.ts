@@ -1,0 +1,130 @@
+import path from "node:path";
+import { notify, onRequest, type RpcCancellationToken, type RpcConnection } from "../../protocol/connection.ts";
+import { UserError, formatError } from "../../protocol/errors.ts";
+import {
+  checkSpec,
+  fetchFfmpeg as fetchFfmpegRequest,
+  initializeService,
+  listRuns as listRunsRequest,
+  openFrames,
+  pingService,
+  protocolVersion,
+  readRun,
+  readStep,
+  resumeRunProcess,
+  runDoctor,
+  serviceLog,
+  serviceProgress,
+  shutdownService,
+  startRunProcess,
+  writeSample,
+} from "../../protocol/messages.ts";
+import { listRuns, readRunDetails } from "../store/readRun.ts";
+import { openRollouts } from "../store/rollouts.ts";
+import { locateFfmpeg } from "../video/ffmpeg.ts";
+import { resolveCacheDir } from "../video/frameStore.ts";
+import { checkSpecText } from "./checkSpec.ts";
+import { runChecks } from "./doctor.ts";
+import { fetchFfmpeg } from "./fetchFfmpeg.ts";
+import { openGroupFrames } from "./groupFrames.ts";
+import { resumeRun, startRun, type EngineSettings } from "./launcher.ts";
+import { writeSampleWorkspace } from "./sampleWorkspace.ts";
+import { videoRftVersion } from "./version.ts";
+
+export interface ServiceOptions {
+  readonly engineDir: string;
+  /** Called before the answer to the request is sent. */
+  readonly onShutdown: () => void;
+}
+
+/** Answers every request of the extension. The first is initialize; the others are refused before it. */
+export function serveExtension(connection: RpcConnection, options: ServiceOptions): void {
+  const service = new Service(connection, options);
+  onRequest(connection, initializeService, (params) => service.initialize(params));
+  onRequest(connection, pingService, ({ sentAtMs }) => ({ sentAtMs }));
+  onRequest(connection, shutdownService, () => {
+    options.onShutdown();
+    return {};
+  });
+  onRequest(connection, startRunProcess, async (params) => {
+    const { runDir, runId } = await startRun({ settings: service.settings, ...params });
+    return { runDir, runId };
+  });
+  onRequest(connection, resumeRunProcess, async (params) => {
+    const { runDir, runId } = await resumeRun({ settings: service.settings, ...params });
+    return { runDir, runId };
+  });
+  onRequest(connection, listRunsRequest, ({ folders }) => service.listRuns(folders));
+  onRequest(connection, readRun, ({ runDir }) => readRunDetails(path.resolve(runDir)));
+  onRequest(connection, readStep, async ({ runDir, step }) => ({ groups: await openRollouts(runDir).readStep(step) }));
+  onRequest(connection, openFrames, async (params) => ({ files: await openGroupFrames(service.settings, params) }));
+  onRequest(connection, checkSpec, ({ specPath, text }) => ({ problems: checkSpecText(text, specPath) }));
+  onRequest(connection, runDoctor, async () => ({ checks: await runChecks(service.settings, process.cwd()) }));
+  onRequest(connection, writeSample, ({ dir }, token) => service.writeSample(dir, token));
+  onRequest(connection, fetchFfmpegRequest, ({ dir }, token) => service.fetchFfmpeg(dir, token));
+}
+
+class Service {
+  private readonly connection: RpcConnection;
+  private readonly options: ServiceOptions;
+  private known: EngineSettings | null = null;
+
+  constructor(connection: RpcConnection, options: ServiceOptions) {
+    this.connection = connection;
+    this.options = options;
+  }
+
+  get settings(): EngineSettings {
+    if (this.known !== null) return this.known;
+    throw new Error("internal: expected service/initialize before any other request");
+  }
+
+  initialize(params: { protocolVersion: number; cacheDir: string; ffmpegPath: string | null }) {
+    if (params.protocolVersion !== protocolVersion) {
+      throw new UserError({
+        code: "unsupported",
+        message: `the engine speaks version ${protocolVersion} of the protocol, the extension version ${params.protocolVersion}`,
+        hint: "The extension was updated: reload the window.",
+      });
+    }
+    const { engineDir } = this.options;
+    this.known = { engineDir, cacheDir: resolveCacheDir(params.cacheDir), ffmpegPath: params.ffmpegPath };
+    return { version: videoRftVersion, protocolVersion, pid: process.pid };
+  }
+
+  async listRuns(folders: readonly string[]) {
+    const { runs, problems } = await listRuns(folders);
+    for (const problem of problems) {
+      notify(this.connection, serviceLog, { level: "warn", message: `left out of the runs: ${formatError(problem)}` });
+    }
+    return { runs };
+  }
+
+  async writeSample(dir: string, token: RpcCancellationToken) {
+    const { engineDir, ffmpegPath } = this.settings;
+    const ffmpeg = await locateFfmpeg({ settingPath: ffmpegPath });
+    const onProgress = (done: number, total: number): void =>
+      notify(this.connection, serviceProgress, { task: "sample", done, total, message: `clip ${done} of ${total}` });
+    return writeSampleWorkspace({ engineDir, dir, ffmpeg, signal: signalOf(token), onProgress });
+  }
+
+  fetchFfmpeg(dir: string, token: RpcCancellationToken) {
+    let lastMegabytes = -1;
+    const onProgress = (doneBytes: number, totalBytes: number): void => {
+      const megabytes = Math.floor(doneBytes / 1e6);
+      if (megabytes === lastMegabytes && doneBytes !== totalBytes) return;
+      lastMegabytes = megabytes;
+      const of = totalBytes > 0 ? ` of ${Math.ceil(totalBytes / 1e6)}` : "";
+      const message = `${megabytes}${of} MB`;
+      notify(this.connection, serviceProgress, { task: "ffmpeg", done: doneBytes, total: totalBytes, message });
+    };
+    return fetchFfmpeg({ dir, signal: signalOf(token), onProgress });
+  }
+}
+
+function signalOf(token: RpcCancellationToken): AbortSignal {
+  const controller = new AbortController();
+  if (token.isCancellationRequested) controller.abort();
+  token.onCancellationRequested(() => controller.abort());
+  return controller.signal;
+}

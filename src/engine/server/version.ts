@@ -1,0 +1,1 @@
+export { version as videoRftVersion } from "../../../package.json";

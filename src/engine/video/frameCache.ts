@@ -1,0 +1,292 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs/promises";
+import path from "node:path";
+import type { UserError } from "../../protocol/errors.ts";
+import { recordVersion } from "../../protocol/records.ts";
+import type { FrameSetRecord, SeenVideo } from "../../protocol/records.ts";
+import type { VideoSpec } from "../../protocol/spec.ts";
+import type { Clip } from "./clip.ts";
+import { FrameTableMismatch, decodeFrames, jpegName } from "./decode.ts";
+import { jpegSize } from "./decodeArgs.ts";
+import { badVideo } from "./ffmpegErrors.ts";
+import {
+  defaultMaxCacheBytes,
+  evict,
+  makeScratchDir,
+  readImagePaths,
+  readJson,
+  readPixels,
+  storeFrameSet,
+  touch,
+  writeFileAtomic,
+} from "./frameStore.ts";
+import { maxPixelsPerFrame, pickFrames, smartResize, visualTokens } from "./pickFrames.ts";
+import type { SizePx } from "./pickFrames.ts";
+import { probeVideo, resolveFfmpeg } from "./probe.ts";
+import type { FfmpegSource, VideoProbe } from "./probe.ts";
+import { createResizer } from "./resize.ts";
+import { hashVideo } from "./videoHash.ts";
+
+/** Goes up when the same frames would come out with other pixels. */
+const decoderVersion = 1;
+/** A file whose index promises more than it holds is used when at least so much of it can be decoded. */
+const leastDecodedShare = 0.95;
+
+export interface OpenClipParams {
+  readonly path: string;
+  readonly video: VideoSpec;
+  /** Asked for only when something must be decoded. */
+  readonly ffmpeg: FfmpegSource;
+  readonly cacheDir: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly maxCacheBytes?: number | undefined;
+}
+
+export interface OpenFrameFilesParams {
+  readonly seen: SeenVideo;
+  readonly ffmpeg: FfmpegSource;
+  readonly cacheDir: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly maxCacheBytes?: number | undefined;
+}
+
+/**
+ * The frames of a video as the policy sees them: picked and sized by Qwen's rules (pickFrames.ts), decoded once and
+ * then read from the cache. Images of the same frames for people are stored beside them.
+ * Throws UserError "bad-video", "no-ffmpeg", "disk-full" or "cancelled".
+ */
+export async function openClip(params: OpenClipParams): Promise<Clip> {
+  const file = path.resolve(params.path);
+  const source: Source = { ...params, file, hash: await hashVideo(file, params.cacheDir, params.signal) };
+  let probe = await cachedProbe(source);
+  let plan = planFrames(source, probe, params.video);
+  const stored = await readPixels(params.cacheDir, plan.key, pixelBytes(plan));
+  if (stored !== null) return { seen: seenVideo(source, probe, plan), pixels_FHWC: stored };
+  let pixels_FHWC: Uint8Array;
+  try {
+    pixels_FHWC = await decodeAndStore(source, probe, plan);
+  } catch (error) {
+    probe = await probeAgain(source, probe, error);
+    plan = planFrames(source, probe, params.video);
+    pixels_FHWC = await decodeListed(source, probe, plan);
+  }
+  return { seen: seenVideo(source, probe, plan), pixels_FHWC };
+}
+
+/**
+ * Absolute paths of the images of the frames that a policy saw, in their order; decoded again when they were evicted.
+ * Throws as openClip; "bad-video" also when the file is no longer the one that the policy saw.
+ */
+export async function openFrameFiles(params: OpenFrameFilesParams): Promise<string[]> {
+  const { seen, cacheDir } = params;
+  const stored = await readImagePaths(cacheDir, seen.frameSet);
+  if (stored !== null) return stored;
+  const hash = await hashVideo(seen.path, cacheDir, params.signal);
+  if (hash !== seen.hash) {
+    const hint = "Put the former file back, or look at a run that was made with this one.";
+    throw badVideo(seen.path, "expected the video that the policy saw, the file has changed since", hint);
+  }
+  const source: Source = { ...params, file: seen.path, hash };
+  const plan = { ...seen, indices: seen.frameIndices, key: frameSetKey(hash, seen.frameIndices, seen) };
+  const probe = await cachedProbe(source);
+  try {
+    await decodeAndStore(source, probe, plan);
+  } catch (error) {
+    await decodeListed(source, await probeAgain(source, probe, error), plan);
+  }
+  const images = await readImagePaths(cacheDir, plan.key);
+  if (images === null) throw new Error(`internal: frame set ${plan.key} is gone as soon as it was written`);
+  return images;
+}
+
+/** Cache key of a frame set: the bytes of the video, the frames, their size, and how they are made. */
+export function frameSetKey(videoHash: string, indices: readonly number[], size: SizePx): string {
+  const content = [decoderVersion, videoHash, indices.join(","), size.widthPx, size.heightPx].join("|");
+  return createHash("sha256").update(content).digest("hex").slice(0, 40);
+}
+
+interface Source {
+  readonly file: string;
+  readonly hash: string;
+  readonly ffmpeg: FfmpegSource;
+  readonly cacheDir: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly maxCacheBytes?: number | undefined;
+}
+
+interface FramePlan extends SizePx {
+  readonly indices: readonly number[];
+  readonly key: string;
+}
+
+function planFrames(source: Source, probe: VideoProbe, video: VideoSpec): FramePlan {
+  try {
+    const last = probe.timestampsSec.at(-1) ?? 0;
+    const indices = pickFrames(probe.timestampsSec, probe.durationSec - last, video);
+    const maxPixels = maxPixelsPerFrame(indices.length, video);
+    const size = smartResize(probe.heightPx, probe.widthPx, { minPixels: video.minPixels, maxPixels });
+    return { indices, ...size, key: frameSetKey(source.hash, indices, size) };
+  } catch (error) {
+    if (error instanceof RangeError) throw badVideo(source.file, error.message, undefined, error);
+    throw error;
+  }
+}
+
+function pixelBytes(plan: FramePlan): number {
+  return plan.indices.length * plan.heightPx * plan.widthPx * 3;
+}
+
+function seenVideo(source: Source, probe: VideoProbe, plan: FramePlan): SeenVideo {
+  return {
+    path: source.file,
+    hash: source.hash,
+    durationSec: probe.durationSec,
+    videoFps: probe.averageFps,
+    frameIndices: plan.indices,
+    timestampsSec: timesOf(probe, plan),
+    widthPx: plan.widthPx,
+    heightPx: plan.heightPx,
+    sourceWidthPx: probe.widthPx,
+    sourceHeightPx: probe.heightPx,
+    visualTokens: visualTokens(plan.indices.length, plan),
+    frameSet: plan.key,
+  };
+}
+
+function timesOf(probe: VideoProbe, plan: FramePlan): number[] {
+  return plan.indices.map((index) => probe.timestampsSec[index] ?? 0);
+}
+
+/** The probe of a file, remembered by its content. */
+async function cachedProbe(source: Source): Promise<VideoProbe> {
+  const file = probeFile(source);
+  // SAFETY: our own file, replaced as a whole; one of another version is not read.
+  const stored = (await readJson(file)) as { version: number; probe: VideoProbe } | null;
+  if (stored?.version === decoderVersion) {
+    await touch(file);
+    return stored.probe;
+  }
+  return await storeProbe(source, await probeVideo(source.file, source.ffmpeg, { signal: source.signal }));
+}
+
+function probeFile(source: Source): string {
+  return path.join(source.cacheDir, "probes", `${source.hash}.json`);
+}
+
+async function storeProbe(source: Source, probe: VideoProbe): Promise<VideoProbe> {
+  const round = (sec: number): number => Math.round(sec * 1e6) / 1e6;
+  const rounded = {
+    ...probe,
+    timestampsSec: probe.timestampsSec.map(round),
+    startSec: round(probe.startSec),
+    durationSec: round(probe.durationSec),
+  };
+  await writeFileAtomic(probeFile(source), JSON.stringify({ version: decoderVersion, probe: rounded }));
+  return rounded;
+}
+
+/**
+ * After ffmpeg gave other frames than the table promised (damaged frames that it drops, a wrong index): lists what it
+ * gives. A file that holds much less than it promises is bad, so that half a download is not taken for a short clip.
+ */
+async function probeAgain(source: Source, former: VideoProbe, error: unknown): Promise<VideoProbe> {
+  if (!(error instanceof FrameTableMismatch)) throw error;
+  if (former.method === "decoder") throw badFrames(source, error);
+  const probe = await probeVideo(source.file, source.ffmpeg, { signal: source.signal, method: "decoder" });
+  // A stream recorded from the middle starts with frames that lack their key frame; nothing is missing there.
+  const lead = former.container === "mpegts" ? (former.keyFrames?.[0] ?? 0) : 0;
+  const promised = former.timestampsSec.length - lead;
+  const found = probe.timestampsSec.length;
+  if (found >= promised * leastDecodedShare) return await storeProbe(source, probe);
+  const hint = "The file is damaged or cut off. Copy it again or re-encode it.";
+  throw badVideo(source.file, `expected ${promised} frames as its index says, found ${found} that decode`, hint, error);
+}
+
+/** Decodes by a table that ffmpeg itself listed; a file that contradicts that as well is too damaged to use. */
+async function decodeListed(source: Source, probe: VideoProbe, plan: FramePlan): Promise<Uint8Array> {
+  try {
+    return await decodeAndStore(source, probe, plan);
+  } catch (error) {
+    throw error instanceof FrameTableMismatch ? badFrames(source, error) : error;
+  }
+}
+
+function badFrames(source: Source, error: FrameTableMismatch): UserError {
+  const hint = "The file is damaged. Re-encode it or replace it.";
+  return badVideo(source.file, `its frames cannot be told apart: ${error.message}`, hint, error);
+}
+
+/** Decodes each picked frame once, at both sizes, and stores the set. Returns the policy's pixels, [F, H, W, 3]. */
+async function decodeAndStore(source: Source, probe: VideoProbe, plan: FramePlan): Promise<Uint8Array> {
+  const { cacheDir, signal, file } = source;
+  const ffmpeg = await resolveFfmpeg(source.ffmpeg);
+  const distinct = [...new Set(plan.indices)];
+  if (distinct.some((index) => index >= probe.timestampsSec.length)) {
+    throw new FrameTableMismatch(
+      `expected frame ${Math.max(...distinct)}, found ${probe.timestampsSec.length} frames`,
+      0,
+    );
+  }
+  const frameBytes = plan.heightPx * plan.widthPx * 3;
+  const frames = new Uint8Array(distinct.length * frameBytes);
+  const resizer = createResizer(probe.widthPx, probe.heightPx, plan.widthPx, plan.heightPx);
+  const scratchDir = await makeScratchDir(cacheDir);
+  try {
+    await decodeFrames({
+      ffmpeg,
+      file,
+      probe,
+      indices: distinct,
+      jpegDir: scratchDir,
+      signal,
+      onFrame: (position, pixels_HW3) =>
+        void resizer.resize(pixels_HW3, frames.subarray(position * frameBytes, (position + 1) * frameBytes)),
+    });
+    const positions = plan.indices.map((index) => distinct.indexOf(index));
+    const pixels = distinct.length === plan.indices.length ? frames : repeatFrames(frames, positions, frameBytes);
+    const index = frameSetRecord(source, probe, plan, positions);
+    await storeFrameSet(cacheDir, plan.key, scratchDir, { pixels, index });
+    await evictSometimes(cacheDir, pixels.length, source.maxCacheBytes ?? defaultMaxCacheBytes);
+    return pixels;
+  } finally {
+    await fs.rm(scratchDir, { recursive: true, force: true });
+  }
+}
+
+function frameSetRecord(
+  source: Source,
+  probe: VideoProbe,
+  plan: FramePlan,
+  positions: readonly number[],
+): FrameSetRecord {
+  return {
+    version: recordVersion,
+    videoHash: source.hash,
+    frameIndices: plan.indices,
+    timestampsSec: timesOf(probe, plan),
+    ...jpegSize(probe),
+    files: positions.map(jpegName),
+  };
+}
+
+/** Where a variable rate makes one frame stand for several instants. */
+function repeatFrames(frames: Uint8Array, positions: readonly number[], frameBytes: number): Uint8Array {
+  const pixels = new Uint8Array(positions.length * frameBytes);
+  positions.forEach((position, i) =>
+    pixels.set(frames.subarray(position * frameBytes, (position + 1) * frameBytes), i * frameBytes),
+  );
+  return pixels;
+}
+
+const writtenSinceScan = new Map<string, number>();
+
+/** Looks at the whole cache at the first write of a process and after each twentieth of the limit. */
+async function evictSometimes(cacheDir: string, bytes: number, maxBytes: number): Promise<void> {
+  const written = (writtenSinceScan.get(cacheDir) ?? Infinity) + bytes;
+  if (written < maxBytes / 20) {
+    writtenSinceScan.set(cacheDir, written);
+    return;
+  }
+  writtenSinceScan.set(cacheDir, 0);
+  await evict(cacheDir, maxBytes);
+}

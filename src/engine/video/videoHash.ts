@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { badVideo, cancelled } from "./ffmpegErrors.ts";
+import { readJson, writeFileAtomic } from "./frameStore.ts";
+import { checkFile } from "./probe.ts";
+
+/** What a hash is valid for: a file that keeps its size and time of change is taken to be the same. */
+interface HashMemo {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly hash: string;
+}
+
+const memory = new Map<string, HashMemo>();
+
+/**
+ * sha256 of a file, hex, remembered by path, size and time of change: in this process, and under the cache folder for
+ * the next. Throws UserError "bad-video" when the file cannot be read.
+ */
+export async function hashVideo(file: string, cacheDir: string, signal?: AbortSignal): Promise<string> {
+  const absolute = path.resolve(file);
+  const { size: sizeBytes, mtimeMs } = checkFile(absolute);
+  const isCurrent = (memo: HashMemo): boolean =>
+    memo.path === absolute && memo.sizeBytes === sizeBytes && memo.mtimeMs === mtimeMs;
+  const inMemory = memory.get(absolute);
+  if (inMemory !== undefined && isCurrent(inMemory)) return inMemory.hash;
+  const memoFile = path.join(cacheDir, "hashes", `${createHash("sha256").update(absolute).digest("hex")}.json`);
+  // SAFETY: our own file; a torn or foreign one fails the comparison.
+  const onDisk = (await readJson(memoFile)) as HashMemo | null;
+  const memo =
+    onDisk !== null && isCurrent(onDisk) && /^[0-9a-f]{64}$/.test(onDisk.hash)
+      ? onDisk
+      : { path: absolute, sizeBytes, mtimeMs, hash: await sha256Of(absolute, signal) };
+  if (memo !== onDisk) await writeFileAtomic(memoFile, JSON.stringify(memo));
+  memory.set(absolute, memo);
+  return memo.hash;
+}
+
+async function sha256Of(file: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    const stream = fs.createReadStream(file, { highWaterMark: 1 << 20, ...(signal === undefined ? {} : { signal }) });
+    for await (const chunk of stream) {
+      // SAFETY: no encoding is set on this stream, so its chunks are buffers.
+      hash.update(chunk as Uint8Array);
+    }
+  } catch (error) {
+    if (signal?.aborted) throw cancelled();
+    throw badVideo(file, "expected a video, the file cannot be read", undefined, error);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,189 @@
+import path from "node:path";
+import * as vscode from "vscode";
+import { runDoctor } from "../protocol/messages.ts";
+import type { CommandId } from "./commands.ts";
+import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
+import { EngineClient } from "./engine/engineClient.ts";
+import { debounce, DisposableStore, once } from "./lifetime.ts";
+import { openRunFolder, pickRun, resumeRun, runDirOf, showRunLog, stopRun } from "./runs/runCommands.ts";
+import { createStatusItem, showNotice } from "./runs/runFeedback.ts";
+import { RunFolders } from "./runs/runFolders.ts";
+import { RunRegistry } from "./runs/runRegistry.ts";
+import { RunsView } from "./runs/runsView.ts";
+import { continueDemo, tryDemo } from "./setup/demo.ts";
+import { Doctor } from "./setup/doctor.ts";
+import { ffmpegFailed } from "./setup/doctorReport.ts";
+import { offerFfmpeg, setFfmpegMissing } from "./setup/ffmpeg.ts";
+import { cacheDir, changesEngine, engineSettings, extensionPaths, type ExtensionPaths } from "./setup/settings.ts";
+import { writeLaunchers } from "./setup/terminalLauncher.ts";
+import { SpecDiagnostics } from "./spec/specDiagnostics.ts";
+import { startRun } from "./spec/startRun.ts";
+import { showError } from "./userMessages.ts";
+import { ViewerPanels } from "./viewer/viewerPanels.ts";
+
+/** The extension in one window: makes the parts and joins them. Everything it owns ends with it; runs go on. */
+export class Application {
+  private readonly context: vscode.ExtensionContext;
+  private readonly paths: ExtensionPaths;
+  private readonly log: vscode.LogOutputChannel;
+  private readonly engine: EngineClient;
+  private readonly folders: RunFolders;
+  private readonly registry: RunRegistry;
+  private readonly diagnostics: SpecDiagnostics;
+  private readonly viewers: ViewerPanels;
+  private readonly doctor: Doctor;
+  private readonly scope = new DisposableStore();
+
+  constructor(context: vscode.ExtensionContext) {
+    this.context = context;
+    this.paths = extensionPaths(context);
+    this.log = this.scope.add(vscode.window.createOutputChannel("Video RFT", { log: true }));
+    const fail = (error: unknown) => showError(error, this.log);
+    this.engine = this.scope.add(new EngineClient(() => engineSettings(this.paths), this.log));
+    const refresh = this.scope.add(debounce(300, () => this.refreshRuns()));
+    this.folders = this.scope.add(new RunFolders((runDir) => this.runFileChanged(runDir, refresh), refresh));
+    this.registry = this.scope.add(new RunRegistry(this.engine, () => this.folders.list(), this.log));
+    this.diagnostics = this.scope.add(new SpecDiagnostics(this.engine, this.log));
+    const { engine, registry, paths } = this;
+    this.viewers = this.scope.add(
+      new ViewerPanels({ engine, registry, paths, workspaceState: context.workspaceState, showError: fail }),
+    );
+    this.doctor = this.scope.add(new Doctor());
+    this.scope.add(
+      new RunsView(
+        registry,
+        fail,
+        once(() => void this.lookForFfmpeg()),
+      ),
+    );
+    this.scope.add(createStatusItem(registry));
+    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
+    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
+    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
+    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
+  }
+
+  async start(): Promise<void> {
+    await this.prepareTerminals();
+    this.refreshRuns();
+    const { globalState } = this.context;
+    continueDemo({ globalState, startRun: (specPath) => this.startSpec(specPath) }).catch((error: unknown) =>
+      showError(error, this.log),
+    );
+  }
+
+  async stop(): Promise<void> {
+    const { engine } = this;
+    await engine.shutdown();
+    this.scope.dispose();
+  }
+
+  private handlers(): CommandHandlers {
+    const { registry, viewers, log } = this;
+    const openRun = (runDir: string | undefined) => runDir !== undefined && viewers.open(runDir);
+    return {
+      "videoRft.startRun": (_engine, argument) => this.startRun(argument),
+      "videoRft.stopRun": (argument) => stopRun(registry, argument),
+      "videoRft.resumeRun": async (engine, argument) => void openRun(await resumeRun(engine, registry, argument)),
+      "videoRft.openRollouts": async (argument) => void openRun(await this.anyRun(argument, "Open Rollouts")),
+      "videoRft.tryDemo": (engine) => this.tryDemo(engine),
+      "videoRft.showEngineLog": () => log.show(),
+      "videoRft.showRunLog": (argument) =>
+        this.withRun(argument, "Show Run Log", (runDir) => showRunLog(runDir, () => log.show())),
+      "videoRft.doctor": (engine) => this.doctor.show(engine),
+      "videoRft.fetchFfmpeg": async (engine) => void (await offerFfmpeg(engine, this.paths.ffmpegDir)),
+      "videoRft.restartEngine": () => this.engine.restart(),
+      "videoRft.refreshRuns": () => registry.refresh(),
+      "videoRft.openRunFolder": (argument) => this.withRun(argument, "Open Run Folder", openRunFolder),
+      "videoRft.copyRunFolderPath": (argument) =>
+        this.withRun(argument, "Copy Run Folder Path", (runDir) => vscode.env.clipboard.writeText(runDir)),
+      viewerAction: (action) => viewers.act(action),
+    };
+  }
+
+  private startRun(argument: unknown): Promise<void> {
+    const { engine, diagnostics } = this;
+    return startRun({ engine, diagnostics, started: (runDir) => this.runStarted(runDir) }, argument);
+  }
+
+  private startSpec(specPath: string): Promise<void> {
+    return this.startRun(vscode.Uri.file(specPath));
+  }
+
+  private async runStarted(runDir: string): Promise<void> {
+    this.folders.add(runDir);
+    await this.registry.refresh();
+    this.viewers.open(runDir);
+  }
+
+  private tryDemo(engine: EngineClient): Promise<void> {
+    const { globalState } = this.context;
+    const { demoDir } = this.paths;
+    return tryDemo({ engine, globalState, demoDir, startRun: (specPath) => this.startSpec(specPath) });
+  }
+
+  /** The run of the argument, of the viewer in front, or one that the user chooses. */
+  private async anyRun(argument: unknown, title: string): Promise<string | undefined> {
+    const none = "There are no runs yet. Start one with RFT: Start RFT Run, or try RFT: Try the Demo.";
+    return (
+      runDirOf(argument) ??
+      this.viewers.activeRunDir ??
+      (await pickRun(this.registry, { title, among: () => true, none }))
+    );
+  }
+
+  private async withRun(argument: unknown, title: string, work: (runDir: string) => PromiseLike<void>): Promise<void> {
+    const runDir = await this.anyRun(argument, title);
+    if (runDir !== undefined) await work(runDir);
+  }
+
+  /** An attached run tells itself what changes; its files say nothing new. */
+  private runFileChanged(runDir: string, refresh: () => void): void {
+    if (this.registry.get(runDir)?.attached !== true) refresh();
+  }
+
+  private refreshRuns(): void {
+    if (this.engine.state.kind === "failed") return; // said already; a file event is no reason to say it again
+    this.registry.refresh().catch((error: unknown) => this.log.warn(`Cannot list the runs: ${String(error)}`));
+  }
+
+  private configurationChanged(event: vscode.ConfigurationChangeEvent): void {
+    if (!changesEngine(event)) return;
+    void this.prepareTerminals();
+    this.engine.restart().catch((error: unknown) => showError(error, this.log));
+  }
+
+  private engineChanged(): void {
+    const { state } = this.engine;
+    if (state.kind !== "failed") return;
+    const restart: CommandId = "videoRft.restartEngine";
+    void vscode.window.showErrorMessage(state.reason, "Restart Engine", "Show Log").then((chosen) => {
+      if (chosen === "Restart Engine") void vscode.commands.executeCommand(restart);
+      if (chosen === "Show Log") this.log.show();
+    });
+  }
+
+  /** The welcome of the Runs view offers to fetch ffmpeg where there is none. */
+  private async lookForFfmpeg(): Promise<void> {
+    try {
+      const { checks } = await this.engine.request(runDoctor, {});
+      await setFfmpegMissing(ffmpegFailed(checks));
+    } catch (error) {
+      this.log.warn(`Cannot look for ffmpeg: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** Puts `video-rft` on the PATH of VS Code's terminals. */
+  private async prepareTerminals(): Promise<void> {
+    const { binDir, cliPath, ffmpegDir } = this.paths;
+    const target = { execPath: process.execPath, cliPath, cacheDir: cacheDir(this.paths), ffmpegDir };
+    try {
+      await writeLaunchers(binDir, target);
+    } catch (error) {
+      return this.log.warn(`video-rft is not on the PATH of terminals: ${String(error)}`);
+    }
+    const variables = this.context.environmentVariableCollection;
+    variables.description = "Puts the command line of Video RFT, `video-rft`, on the PATH.";
+    variables.prepend("PATH", binDir + path.delimiter);
+  }
+}

@@ -1,0 +1,110 @@
+import type { ViewerAction } from "../protocol/view.ts";
+
+/**
+ * Every command of the extension. package.json contributes exactly these rows (test/extension/manifest.test.ts).
+ * `needsEngine`: the handler gets a running engine; without one the user is told why.
+ * `needsTrust`: executes something of the workspace, so it is off in Restricted Mode.
+ * `key`: acts on the viewer page, and only while the page has the focus.
+ */
+export interface CommandRow {
+  readonly title: string;
+  readonly needsEngine: boolean;
+  readonly needsTrust?: true;
+  readonly icon?: string;
+  readonly key?: string;
+}
+
+export const commandCategory = "RFT";
+
+export const commandTable = {
+  "videoRft.startRun": { title: "Start RFT Run", needsEngine: true, needsTrust: true, icon: "$(play)" },
+  "videoRft.stopRun": { title: "Stop Run", needsEngine: false, icon: "$(debug-stop)" },
+  "videoRft.resumeRun": { title: "Resume Run", needsEngine: true, needsTrust: true, icon: "$(debug-continue)" },
+  "videoRft.openRollouts": { title: "Open Rollouts", needsEngine: false, icon: "$(preview)" },
+  "videoRft.tryDemo": { title: "Try the Demo", needsEngine: true },
+  "videoRft.showEngineLog": { title: "Show Engine Log", needsEngine: false },
+  "videoRft.showRunLog": { title: "Show Run Log", needsEngine: false },
+  "videoRft.doctor": { title: "Doctor", needsEngine: true },
+  "videoRft.fetchFfmpeg": { title: "Fetch ffmpeg", needsEngine: true },
+  "videoRft.restartEngine": { title: "Restart Engine", needsEngine: false },
+  "videoRft.refreshRuns": { title: "Refresh Runs", needsEngine: false, icon: "$(refresh)" },
+  "videoRft.openRunFolder": { title: "Open Run Folder", needsEngine: false },
+  "videoRft.copyRunFolderPath": { title: "Copy Run Folder Path", needsEngine: false },
+  "videoRft.viewer.nextRollout": { title: "Next Rollout", needsEngine: false, key: "n" },
+  "videoRft.viewer.previousRollout": { title: "Previous Rollout", needsEngine: false, key: "p" },
+  "videoRft.viewer.nextGroup": { title: "Next Group", needsEngine: false, key: "g" },
+  "videoRft.viewer.previousGroup": { title: "Previous Group", needsEngine: false, key: "shift+g" },
+  "videoRft.viewer.nextStep": { title: "Next Step", needsEngine: false, key: "shift+n" },
+  "videoRft.viewer.previousStep": { title: "Previous Step", needsEngine: false, key: "shift+p" },
+  "videoRft.viewer.followLatest": { title: "Follow the Latest Step", needsEngine: false, key: "f" },
+  "videoRft.viewer.playPause": { title: "Play or Pause", needsEngine: false, key: "space" },
+  "videoRft.viewer.nextFrame": { title: "Next Frame", needsEngine: false, key: "." },
+  "videoRft.viewer.previousFrame": { title: "Previous Frame", needsEngine: false, key: "," },
+  "videoRft.viewer.firstFrame": { title: "First Frame", needsEngine: false, key: "home" },
+  "videoRft.viewer.lastFrame": { title: "Last Frame", needsEngine: false, key: "end" },
+  "videoRft.viewer.toggleReasoning": { title: "Fold or Unfold Reasoning", needsEngine: false, key: "e" },
+  "videoRft.viewer.seekToPredictionStart": { title: "Go to Start of Prediction", needsEngine: false, key: "s" },
+  "videoRft.viewer.seekToTruthStart": { title: "Go to Start of Truth", needsEngine: false, key: "t" },
+} as const satisfies Readonly<Record<`videoRft.${string}`, CommandRow>>;
+
+export type CommandId = keyof typeof commandTable;
+
+/** Ids of the commands that act on the viewer page; a missing row is a compile error. */
+export const viewerCommandIds = {
+  nextRollout: "videoRft.viewer.nextRollout",
+  previousRollout: "videoRft.viewer.previousRollout",
+  nextGroup: "videoRft.viewer.nextGroup",
+  previousGroup: "videoRft.viewer.previousGroup",
+  nextStep: "videoRft.viewer.nextStep",
+  previousStep: "videoRft.viewer.previousStep",
+  followLatest: "videoRft.viewer.followLatest",
+  playPause: "videoRft.viewer.playPause",
+  nextFrame: "videoRft.viewer.nextFrame",
+  previousFrame: "videoRft.viewer.previousFrame",
+  firstFrame: "videoRft.viewer.firstFrame",
+  lastFrame: "videoRft.viewer.lastFrame",
+  toggleReasoning: "videoRft.viewer.toggleReasoning",
+  seekToPredictionStart: "videoRft.viewer.seekToPredictionStart",
+  seekToTruthStart: "videoRft.viewer.seekToTruthStart",
+} as const satisfies Readonly<Record<ViewerAction, CommandId>>;
+
+/** Context keys that the manifest's `when` clauses read. */
+export const contextKeys = {
+  viewerFocused: "videoRft.viewerFocused",
+  ffmpegMissing: "videoRft.ffmpegMissing",
+} as const;
+
+/** Keys act on the page only: not while a box is typed in, and not while a list or another part has the focus. */
+const viewerKeyCondition =
+  "videoRft.viewerFocused && !inputFocus && !listFocus && !sideBarFocus && !panelFocus && !auxiliaryBarFocus";
+
+interface ContributedCommand {
+  readonly command: string;
+  readonly title: string;
+  readonly category: string;
+  readonly icon?: string;
+  readonly enablement?: string;
+}
+
+/** `contributes.commands` of package.json. */
+export function contributedCommands(): readonly ContributedCommand[] {
+  return rows().map(([command, row]) => ({
+    command,
+    title: row.title,
+    category: commandCategory,
+    ...(row.icon === undefined ? {} : { icon: row.icon }),
+    ...(row.needsTrust === undefined ? {} : { enablement: "isWorkspaceTrusted" }),
+    ...(row.key === undefined ? {} : { enablement: contextKeys.viewerFocused }),
+  }));
+}
+
+/** `contributes.keybindings` of package.json. */
+export function contributedKeybindings(): readonly { command: string; key: string; when: string }[] {
+  return rows().flatMap(([command, row]) =>
+    row.key === undefined ? [] : [{ command, key: row.key, when: viewerKeyCondition }],
+  );
+}
+
+function rows(): readonly (readonly [string, CommandRow])[] {
+  return Object.entries<CommandRow>(commandTable);
+}

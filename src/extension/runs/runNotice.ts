@@ -1,0 +1,47 @@
+import { formatError } from "../../protocol/errors.ts";
+import type { TrackedRun } from "./runView.ts";
+import { displayStatus, isGoingOn, rewardText, stepText } from "./runView.ts";
+
+export type NoticeAction = "showRollouts" | "showLog" | "resume";
+
+export interface RunNotice {
+  readonly kind: "end" | "failure";
+  readonly runDir: string;
+  readonly message: string;
+  readonly actions: readonly NoticeAction[];
+}
+
+/**
+ * What to tell the user when a run has changed: only that it has ended or failed, and only of a run that was seen going
+ * on in this window. A run that the user stopped needs no message.
+ */
+export function runNotice(before: TrackedRun | undefined, after: TrackedRun): RunNotice | undefined {
+  if (before === undefined || !isGoingOn(before) || isGoingOn(after)) return undefined;
+  const { runDir, name, state } = after.summary;
+  const reward = rewardText(after);
+  switch (displayStatus(after)) {
+    case "finished":
+      return {
+        kind: "end",
+        runDir,
+        message: `Run ${name} has finished: ${stepText(after)}${reward === undefined ? "" : `, ${reward}`}.`,
+        actions: ["showRollouts", "showLog"],
+      };
+    case "failed":
+      return {
+        kind: "failure",
+        runDir,
+        message: `Run ${name} failed at ${stepText(after)}${state.error === undefined ? "." : `: ${formatError(state.error)}`}`,
+        actions: ["showLog", "showRollouts"],
+      };
+    case "crashed":
+      return {
+        kind: "failure",
+        runDir,
+        message: `Run ${name} crashed at ${stepText(after)}. It can go on from its last checkpoint.`,
+        actions: ["resume", "showLog"],
+      };
+    default:
+      return undefined;
+  }
+}

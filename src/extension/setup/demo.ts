@@ -1,0 +1,104 @@
+import fs from "node:fs/promises";
+import path from "node:path";
+import * as vscode from "vscode";
+import { writeSample } from "../../protocol/messages.ts";
+import type { Engine } from "../engine/engineClient.ts";
+import { demoIntentKey, takeableIntent, type DemoIntent } from "./demoIntent.ts";
+import { withEngineProgress } from "./engineProgress.ts";
+
+const sampleName = "moving-shapes";
+const sampleSpec = `${sampleName}.rft.json`;
+
+export interface DemoOptions {
+  readonly engine: Engine;
+  readonly globalState: vscode.Memento;
+  readonly demoDir: string;
+  readonly startRun: (specPath: string) => Promise<void>;
+}
+
+/**
+ * Makes the sample workspace where the user wants it, opens it in this window, and leaves word for the extension that
+ * starts there to start its run.
+ */
+export async function tryDemo(options: DemoOptions): Promise<void> {
+  const dir = await pickFolder(options.demoDir);
+  if (dir === undefined) return;
+  const specPath = (await existingSpec(dir)) ?? (await makeSample(options.engine, dir));
+  if (specPath === undefined) return;
+  if (isOpen(dir)) return options.startRun(specPath);
+  const intent: DemoIntent = { kind: "startDemoRun", specPath, createdAtMs: Date.now() };
+  await options.globalState.update(demoIntentKey, intent);
+  await vscode.commands.executeCommand("vscode.openFolder", vscode.Uri.file(dir), { forceReuseWindow: true });
+}
+
+/** Starts the demo's run in the window that was opened for it; waits for trust where the window has none. */
+export async function continueDemo(options: Omit<DemoOptions, "engine" | "demoDir">): Promise<void> {
+  const folders = vscode.workspace.workspaceFolders?.map((folder) => folder.uri.fsPath) ?? [];
+  const intent = takeableIntent(options.globalState.get(demoIntentKey), folders, Date.now());
+  if (intent === undefined) return;
+  await options.globalState.update(demoIntentKey, undefined);
+  await vscode.window.showTextDocument(vscode.Uri.file(intent.specPath), { preview: false });
+  if (vscode.workspace.isTrusted || (await trustGranted())) await options.startRun(intent.specPath);
+}
+
+async function trustGranted(): Promise<boolean> {
+  const manage = "Manage Trust";
+  const granted = new Promise<boolean>((resolve) => {
+    const subscription = vscode.workspace.onDidGrantWorkspaceTrust(() => {
+      subscription.dispose();
+      resolve(true);
+    });
+  });
+  const message = "The demo is ready. A run executes what its folder says, so it starts once you trust this folder.";
+  const chosen = await vscode.window.showInformationMessage(message, manage);
+  if (chosen === manage) await vscode.commands.executeCommand("workbench.trust.manage");
+  return granted;
+}
+
+async function pickFolder(demoDir: string): Promise<string | undefined> {
+  const here = {
+    label: "$(sparkle) In the extension's storage",
+    detail: path.join(demoDir, sampleName),
+    where: "storage",
+  };
+  const choose = {
+    label: "$(folder-opened) In a folder of your choice…",
+    detail: `A folder ${sampleName} is made in it`,
+    where: "pick",
+  };
+  const chosen = await vscode.window.showQuickPick([here, choose], {
+    title: "Try the Demo",
+    placeHolder: "Where the sample workspace is made: short clips, annotations, a small policy and a run specification",
+  });
+  if (chosen === undefined) return undefined;
+  if (chosen.where === "storage") return path.join(demoDir, sampleName);
+  const picked = await vscode.window.showOpenDialog({
+    canSelectFiles: false,
+    canSelectFolders: true,
+    openLabel: "Make the Sample Here",
+  });
+  const parent = picked?.[0];
+  return parent === undefined ? undefined : path.join(parent.fsPath, sampleName);
+}
+
+async function existingSpec(dir: string): Promise<string | undefined> {
+  const file = path.join(dir, sampleSpec);
+  return fs.access(file).then(
+    () => file,
+    () => undefined,
+  );
+}
+
+async function makeSample(engine: Engine, dir: string): Promise<string | undefined> {
+  await fs.mkdir(dir, { recursive: true });
+  const { specPath } = await withEngineProgress(
+    engine,
+    { task: "sample", title: "Making the sample workspace" },
+    (token) => engine.request(writeSample, { dir }, token),
+  );
+  return specPath;
+}
+
+function isOpen(dir: string): boolean {
+  return vscode.workspace.workspaceFolders?.some((folder) => folder.uri.fsPath === dir) ?? false;
+}

@@ -1,0 +1,88 @@
+import os from "node:os";
+import path from "node:path";
+import * as vscode from "vscode";
+import type { EngineSettings } from "../engine/engineSession.ts";
+
+/** Settings of the manifest, by the name after `videoRft.` */
+export type NotificationSetting = "all" | "failures" | "none";
+
+export interface ExtensionPaths {
+  readonly servicePath: string;
+  readonly cliPath: string;
+  /** Folder that fetched programs lie in. */
+  readonly ffmpegDir: string;
+  /** Frame cache unless the setting or VIDEO_RFT_CACHE names another. */
+  readonly defaultCacheDir: string;
+  /** Sample workspaces that were made without asking where. */
+  readonly demoDir: string;
+  /** Folder with the launcher of `video-rft`, on the PATH of terminals. */
+  readonly binDir: string;
+  readonly pagesDir: string;
+  readonly mediaDir: string;
+}
+
+export function extensionPaths(context: vscode.ExtensionContext): ExtensionPaths {
+  const storage = context.globalStorageUri.fsPath;
+  return {
+    servicePath: context.asAbsolutePath(path.join("dist", "engine", "service.cjs")),
+    cliPath: context.asAbsolutePath(path.join("dist", "engine", "cli.cjs")),
+    ffmpegDir: path.join(storage, "ffmpeg"),
+    defaultCacheDir: path.join(storage, "cache"),
+    demoDir: path.join(storage, "demo"),
+    binDir: path.join(storage, "bin"),
+    pagesDir: context.asAbsolutePath(path.join("dist", "webview")),
+    mediaDir: context.asAbsolutePath("media"),
+  };
+}
+
+export function engineSettings(paths: ExtensionPaths): EngineSettings {
+  return {
+    servicePath: paths.servicePath,
+    cacheDir: cacheDir(paths),
+    ffmpegPath: ffmpegPath(),
+    cwd: vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file")?.uri.fsPath ?? os.homedir(),
+    env: { VIDEO_RFT_FFMPEG_DIR: paths.ffmpegDir },
+  };
+}
+
+/** The frame cache: setting, VIDEO_RFT_CACHE, the extension's global storage. */
+export function cacheDir(paths: ExtensionPaths): string {
+  return text("cacheDir") || process.env["VIDEO_RFT_CACHE"] || paths.defaultCacheDir;
+}
+
+/** null lets the engine look for one. */
+export function ffmpegPath(): string | null {
+  return text("ffmpegPath") || null;
+}
+
+/** Absolute folders of the setting; relative ones start from each workspace folder. */
+export function extraRunFolders(): readonly string[] {
+  const folders = configuration().get<readonly string[]>("runFolders", []);
+  const bases = vscode.workspace.workspaceFolders?.map((folder) => folder.uri.fsPath) ?? [];
+  return folders
+    .map((folder) => folder.trim())
+    .filter((folder) => folder !== "")
+    .flatMap((folder) => (path.isAbsolute(folder) ? [folder] : bases.map((base) => path.join(base, folder))));
+}
+
+export function notificationSetting(): NotificationSetting {
+  return configuration().get<NotificationSetting>("notifications", "all");
+}
+
+export async function silenceNotifications(kind: "end" | "failure"): Promise<void> {
+  const value: NotificationSetting = kind === "end" && notificationSetting() === "all" ? "failures" : "none";
+  await configuration().update("notifications", value, vscode.ConfigurationTarget.Global);
+}
+
+/** Settings that a running engine process does not see until it is started again. */
+export function changesEngine(event: vscode.ConfigurationChangeEvent): boolean {
+  return event.affectsConfiguration("videoRft.ffmpegPath") || event.affectsConfiguration("videoRft.cacheDir");
+}
+
+function configuration(): vscode.WorkspaceConfiguration {
+  return vscode.workspace.getConfiguration("videoRft");
+}
+
+function text(key: string): string {
+  return configuration().get<string>(key, "").trim();
+}

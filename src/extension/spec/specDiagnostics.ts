@@ -1,0 +1,100 @@
+import * as vscode from "vscode";
+import { checkSpec } from "../../protocol/messages.ts";
+import { UserError } from "../../protocol/errors.ts";
+import type { Engine } from "../engine/engineClient.ts";
+import type { Log } from "../engine/log.ts";
+import { DisposableStore, type Disposable } from "../lifetime.ts";
+import type { PlacedProblem, SpecCheck } from "./specProblems.ts";
+import { checkSpecText } from "./specProblems.ts";
+
+const debounceMs = 400;
+
+export function isSpec(document: vscode.TextDocument): boolean {
+  return document.uri.scheme === "file" && document.uri.fsPath.endsWith(".rft.json");
+}
+
+/**
+ * Keeps the Problems panel right for open specifications. The editor's JSON schema says what a schema can say; shown
+ * here is the rest, and everything where the editor does not validate JSON.
+ */
+export class SpecDiagnostics implements Disposable {
+  private readonly engine: Engine;
+  private readonly log: Log;
+  private readonly collection = vscode.languages.createDiagnosticCollection("videoRft");
+  private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
+  private readonly scope = new DisposableStore();
+
+  constructor(engine: Engine, log: Log) {
+    this.engine = engine;
+    this.log = log;
+    this.scope.add(this.collection);
+    const soon = (document: vscode.TextDocument) => this.later(document);
+    this.scope.add(vscode.workspace.onDidOpenTextDocument(soon));
+    this.scope.add(vscode.workspace.onDidSaveTextDocument(soon));
+    this.scope.add(vscode.workspace.onDidChangeTextDocument(({ document }) => this.later(document)));
+    this.scope.add(vscode.workspace.onDidCloseTextDocument((document) => this.forget(document)));
+    for (const document of vscode.workspace.textDocuments) this.later(document);
+  }
+
+  /** Checks now and shows the result; answers all problems, whoever shows them. */
+  async check(document: vscode.TextDocument): Promise<readonly PlacedProblem[]> {
+    const { version } = document;
+    const text = document.getText();
+    const result = await this.checkText(document.uri.fsPath, text);
+    if (document.version === version && !document.isClosed) this.show(document.uri, result);
+    return [...result.bySchema, ...result.beyondSchema];
+  }
+
+  dispose(): void {
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.scope.dispose();
+  }
+
+  private async checkText(specPath: string, text: string): Promise<SpecCheck> {
+    const withoutEngine = checkSpecText(text, []);
+    // The engine resolves files, which only a specification that is whole can name.
+    if (withoutEngine.bySchema.length > 0) return withoutEngine;
+    const { problems } = await this.engine.request(checkSpec, { specPath, text });
+    return checkSpecText(text, problems);
+  }
+
+  private show(uri: vscode.Uri, { bySchema, beyondSchema }: SpecCheck): void {
+    const problems = editorValidatesJson(uri) ? beyondSchema : [...bySchema, ...beyondSchema];
+    this.collection.set(uri, problems.map(toDiagnostic));
+  }
+
+  private later(document: vscode.TextDocument): void {
+    if (!isSpec(document)) return;
+    const key = document.uri.toString();
+    clearTimeout(this.timers.get(key));
+    const work = () => {
+      this.timers.delete(key);
+      this.check(document).catch((error: unknown) => {
+        const message = UserError.is(error) ? error.message : String(error);
+        this.log.warn(`Cannot check ${document.uri.fsPath}: ${message}`);
+      });
+    };
+    this.timers.set(key, setTimeout(work, debounceMs));
+  }
+
+  private forget(document: vscode.TextDocument): void {
+    const key = document.uri.toString();
+    clearTimeout(this.timers.get(key));
+    this.timers.delete(key);
+    this.collection.delete(document.uri);
+  }
+}
+
+function editorValidatesJson(uri: vscode.Uri): boolean {
+  const isOn = vscode.workspace.getConfiguration("json", uri).get<boolean>("validate.enable", true);
+  return isOn && vscode.extensions.getExtension("vscode.json-language-features") !== undefined;
+}
+
+function toDiagnostic(problem: PlacedProblem): vscode.Diagnostic {
+  const { startLine, startCharacter, endLine, endCharacter } = problem.range;
+  const severity = problem.severity === "error" ? vscode.DiagnosticSeverity.Error : vscode.DiagnosticSeverity.Warning;
+  const range = new vscode.Range(startLine, startCharacter, endLine, endCharacter);
+  const diagnostic = new vscode.Diagnostic(range, problem.message, severity);
+  diagnostic.source = "Video RFT";
+  return diagnostic;
+}

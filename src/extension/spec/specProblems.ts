@@ -1,0 +1,151 @@
+import path from "node:path";
+import {
+  findNodeAtLocation,
+  parseTree,
+  getNodeValue,
+  printParseErrorCode,
+  type Node,
+  type ParseError,
+} from "jsonc-parser";
+import { runSpecSchema, validateSpec } from "../../protocol/spec.ts";
+
+/** A mistake with its place in the text. Lines and characters are 0-based, the end is exclusive. */
+export interface PlacedProblem {
+  readonly message: string;
+  readonly severity: "error" | "warning";
+  readonly range: TextRange;
+}
+
+export interface TextRange {
+  readonly startLine: number;
+  readonly startCharacter: number;
+  readonly endLine: number;
+  readonly endCharacter: number;
+}
+
+export interface PathProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly severity: "error" | "warning";
+}
+
+export interface SpecCheck {
+  /** What the JSON schema of the editor says too: syntax, unknown keys, types, limits. */
+  readonly bySchema: readonly PlacedProblem[];
+  /** What no schema can say: relations between keys, and what the engine found. Empty before the schema is met. */
+  readonly beyondSchema: readonly PlacedProblem[];
+}
+
+/** Checks a specification's text. `engineProblems` are the engine's answer for the same text. Never throws. */
+export function checkSpecText(text: string, engineProblems: readonly PathProblem[]): SpecCheck {
+  const errors: ParseError[] = [];
+  const root = parseTree(text, errors, { allowTrailingComma: true });
+  const lines = new LineIndex(text);
+  const syntax = errors.map((error): PlacedProblem => {
+    const message = `${splitWords(printParseErrorCode(error.error))} here`;
+    return { message, severity: "error", range: lines.range(error.offset, error.offset + Math.max(1, error.length)) };
+  });
+  if (root === undefined || syntax.length > 0) return { bySchema: syntax, beyondSchema: [] };
+  const json: unknown = getNodeValue(root);
+  const place = (problem: PathProblem): PlacedProblem => ({
+    message: problem.message,
+    severity: problem.severity,
+    range: placeOf(root, problem.path, lines),
+  });
+  const own = validateSpec(json);
+  const problems = own.ok ? [] : own.problems.map((p): PathProblem => ({ ...p, severity: "error" }));
+  const relations = relationKeys(json);
+  // The engine finds the same broken relations, and adds how to mend them.
+  const isSaidByEngine = (own: PathProblem) =>
+    engineProblems.some((p) => samePath(p.path, own.path) && p.message.startsWith(own.message));
+  const broken = problems.filter((p) => relations.has(keyOf(p)) && !isSaidByEngine(p));
+  return {
+    bySchema: problems.filter((p) => !relations.has(keyOf(p))).map(place),
+    beyondSchema: [...broken, ...engineProblems].map(place),
+  };
+}
+
+/** Folder that the specification's runs are made in; the text may be broken. */
+export function runsFolderOf(specPath: string, text: string): string {
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  const value: unknown = root === undefined ? undefined : findNodeAtLocation(root, ["runs"])?.value;
+  return path.resolve(path.dirname(specPath), typeof value === "string" ? value : "runs");
+}
+
+/** "line 12: expected …" */
+export function problemLine(problem: PlacedProblem): string {
+  return `line ${problem.range.startLine + 1}: ${problem.message}`;
+}
+
+/** Problems of rules between keys (zod's refinements), which JSON Schema does not carry. */
+function relationKeys(json: unknown): ReadonlySet<string> {
+  const result = runSpecSchema.safeParse(json);
+  if (result.success) return new Set();
+  const custom = result.error.issues.filter((issue) => issue.code === "custom");
+  return new Set(custom.map(({ path, message }) => keyOf({ path: path.map(asKey), message })));
+}
+
+function asKey(part: PropertyKey): string | number {
+  return typeof part === "symbol" ? String(part) : part;
+}
+
+function keyOf(problem: { path: readonly (string | number)[]; message: string }): string {
+  return JSON.stringify([problem.path, problem.message]);
+}
+
+function samePath(a: readonly (string | number)[], b: readonly (string | number)[]): boolean {
+  return a.length === b.length && a.every((part, i) => part === b[i]);
+}
+
+/** The value at the path; where the path leads nowhere, the key of the nearest thing that is there. */
+function placeOf(root: Node, keys: readonly (string | number)[], lines: LineIndex): TextRange {
+  const exact = findNodeAtLocation(root, [...keys]);
+  if (exact !== undefined) return nodeRange(exact, lines);
+  for (let length = keys.length - 1; length > 0; length -= 1) {
+    const node = findNodeAtLocation(root, keys.slice(0, length));
+    const key = node?.parent?.type === "property" ? node.parent.children?.[0] : node;
+    if (key !== undefined) return nodeRange(key, lines);
+  }
+  return lines.range(root.offset, root.offset + 1);
+}
+
+/** An object or array would underline half the file: its key stands for it, or its first bracket. */
+function nodeRange(node: Node, lines: LineIndex): TextRange {
+  if (node.type !== "object" && node.type !== "array") return lines.range(node.offset, node.offset + node.length);
+  const key = node.parent?.type === "property" ? node.parent.children?.[0] : undefined;
+  if (key !== undefined) return lines.range(key.offset, key.offset + key.length);
+  return lines.range(node.offset, node.offset + 1);
+}
+
+/** Offsets to lines and characters. */
+class LineIndex {
+  private readonly starts: readonly number[];
+
+  constructor(text: string) {
+    const starts = [0];
+    for (const match of text.matchAll(/\r\n|\r|\n/g)) starts.push(match.index + match[0].length);
+    this.starts = starts;
+  }
+
+  range(start: number, end: number): TextRange {
+    const from = this.position(start);
+    const to = this.position(end);
+    return { startLine: from.line, startCharacter: from.character, endLine: to.line, endCharacter: to.character };
+  }
+
+  private position(offset: number): { line: number; character: number } {
+    let low = 0;
+    let high = this.starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low, character: offset - (this.starts[low] ?? 0) };
+  }
+}
+
+/** "InvalidSymbol" → "invalid symbol" */
+function splitWords(code: string): string {
+  return code.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+}

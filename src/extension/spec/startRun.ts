@@ -1,0 +1,71 @@
+import path from "node:path";
+import * as vscode from "vscode";
+import { startRunProcess } from "../../protocol/messages.ts";
+import type { Engine } from "../engine/engineClient.ts";
+import { requireTrust } from "../runs/runCommands.ts";
+import { findSpecs } from "../runs/runFolders.ts";
+import type { SpecDiagnostics } from "./specDiagnostics.ts";
+import { isSpec } from "./specDiagnostics.ts";
+import { problemLine } from "./specProblems.ts";
+
+export interface StartRunServices {
+  readonly engine: Engine;
+  readonly diagnostics: SpecDiagnostics;
+  /** Called with the folder of the run that has been started. */
+  readonly started: (runDir: string) => Promise<void>;
+}
+
+/** The command: starts the run of the given, the active or a chosen specification. */
+export async function startRun(services: StartRunServices, argument: unknown): Promise<void> {
+  requireTrust("start a run");
+  const document = await pickSpec(argument);
+  if (document === undefined) return;
+  if (document.isDirty && !(await document.save())) return;
+  const problems = await services.diagnostics.check(document);
+  const errors = problems.filter((problem) => problem.severity === "error");
+  const [first] = errors;
+  if (first !== undefined) return sayProblems(document, errors.length, problemLine(first));
+  const title = `Video RFT: starting the run of ${path.basename(document.uri.fsPath)}`;
+  const { runDir } = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () =>
+    services.engine.request(startRunProcess, { specPath: document.uri.fsPath }),
+  );
+  await services.started(runDir);
+}
+
+/** The Problems panel lists problems of open documents, so the specification is opened first. */
+async function sayProblems(document: vscode.TextDocument, count: number, first: string): Promise<void> {
+  await vscode.window.showTextDocument(document, { preview: false });
+  const name = path.basename(document.uri.fsPath);
+  const message = count === 1 ? `${name} has a problem in ${first}` : `${name} has ${count} problems. First, ${first}`;
+  const show = "Show Problems";
+  void vscode.window.showErrorMessage(message, show).then((chosen) => {
+    if (chosen === show) void vscode.commands.executeCommand("workbench.actions.view.problems");
+  });
+}
+
+async function pickSpec(argument: unknown): Promise<vscode.TextDocument | undefined> {
+  if (argument instanceof vscode.Uri) return vscode.workspace.openTextDocument(argument);
+  const active = vscode.window.activeTextEditor?.document;
+  if (active !== undefined && isSpec(active)) return active;
+  const specs = await findSpecs();
+  if (specs.length === 0) return sayNoSpec();
+  const items = specs.map((uri) => ({
+    label: path.basename(uri.fsPath),
+    description: vscode.workspace.asRelativePath(path.dirname(uri.fsPath)),
+    uri,
+  }));
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: "Start RFT Run",
+    placeHolder: "Choose a run specification",
+    matchOnDescription: true,
+  });
+  return chosen === undefined ? undefined : vscode.workspace.openTextDocument(chosen.uri);
+}
+
+async function sayNoSpec(): Promise<undefined> {
+  const demo = "Try the Demo";
+  const message = "This workspace has no run specification (a file that ends in .rft.json).";
+  const chosen = await vscode.window.showInformationMessage(message, demo);
+  if (chosen === demo) await vscode.commands.executeCommand("videoRft.tryDemo");
+  return undefined;
+}

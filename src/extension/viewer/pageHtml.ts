@@ -1,0 +1,48 @@
+export interface PageParts {
+  readonly title: string;
+  readonly scriptUri: string;
+  readonly styleUri: string;
+  /** What the webview may load from: its own resource origin. */
+  readonly cspSource: string;
+  /** Fresh for each page. */
+  readonly nonce: string;
+}
+
+/**
+ * The rollout viewer's document. Scripts run by nonce only; nothing is fetched; completions are put in as text by the
+ * page. `style-src` has no 'unsafe-inline': the page styles through its sheet, constructed sheets and the CSSOM.
+ */
+export function rolloutsPageHtml(parts: PageParts): string {
+  const { cspSource, nonce } = parts;
+  const policy = [
+    "default-src 'none'",
+    `img-src ${cspSource}`,
+    `font-src ${cspSource}`,
+    `style-src ${cspSource}`,
+    `script-src 'nonce-${nonce}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  return `<!DOCTYPE html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta http-equiv="Content-Security-Policy" content="${escapeHtml(policy)}" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>${escapeHtml(parts.title)}</title>
+    <link rel="stylesheet" href="${escapeHtml(parts.styleUri)}" />
+    <script defer nonce="${escapeHtml(nonce)}" src="${escapeHtml(parts.scriptUri)}"></script>
+  </head>
+  <body></body>
+</html>
+`;
+}
+
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("'", "&#39;");
+}

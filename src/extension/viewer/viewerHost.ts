@@ -1,0 +1,143 @@
+import type { RunDetails } from "../../protocol/messages.ts";
+import type { RolloutLine, RunState } from "../../protocol/records.ts";
+import type { HostToViewer, ViewerSelection, ViewerToHost } from "../../protocol/view.ts";
+import { formatError, UserError } from "../../protocol/errors.ts";
+import { coalesce } from "../lifetime.ts";
+import type { TrackedRun } from "../runs/runView.ts";
+
+/** What the host half of a viewer needs of the outside. */
+export interface ViewerPorts {
+  details(): Promise<RunDetails>;
+  step(step: number): Promise<readonly RolloutLine[]>;
+  /** Absolute paths in frame order. */
+  frames(step: number, group: number): Promise<readonly string[]>;
+  /** The run as it is known live. */
+  tracked(): TrackedRun | undefined;
+  /** Address of a local file for the page. */
+  toUri(file: string): string;
+  post(message: HostToViewer): void;
+  runCommand(command: "showLog" | "stopRun" | "resumeRun"): void;
+  failed(error: unknown): void;
+}
+
+/**
+ * Host half of one rollout viewer: answers the page, and pushes what a run writes. Every message is a complete snapshot
+ * read from disk, so a page that was hidden or opened again has missed nothing.
+ */
+export class ViewerHost {
+  private readonly ports: ViewerPorts;
+  private details: RunDetails | undefined;
+  private selection: ViewerSelection | null = null;
+  private postedState = "";
+  /** The page reads messages; false while its document does not exist. */
+  private isReady = false;
+  private liveStep: number | undefined;
+
+  /** Reads the run again and posts it. */
+  readonly refreshRun: () => Promise<void>;
+  private readonly refreshLiveStep: () => Promise<void>;
+
+  constructor(ports: ViewerPorts) {
+    this.ports = ports;
+    this.refreshRun = coalesce(() => this.readAndPostRun());
+    this.refreshLiveStep = coalesce(() => this.postLiveStep());
+  }
+
+  /** A message of the page. */
+  async receive(message: ViewerToHost): Promise<void> {
+    switch (message.kind) {
+      case "ready":
+        this.isReady = true;
+        this.selection = message.selection;
+        return this.refreshRun();
+      case "needStep":
+        return this.postStep(message.step);
+      case "needFrames":
+        return this.postFrames(message.step, message.group);
+      case "selected":
+        this.selection = message.selection;
+        return;
+      case "runCommand":
+        return this.ports.runCommand(message.command);
+    }
+  }
+
+  /** The page's document is gone until it says "ready" again. */
+  hidden(): void {
+    this.isReady = false;
+  }
+
+  /** Groups of a step are on disk. */
+  async groupsWritten(step: number): Promise<void> {
+    this.liveStep = step;
+    if (this.isReady) await this.refreshLiveStep();
+  }
+
+  /** The run's state may be another one. Its end is read from disk once more, since nothing follows it. */
+  async stateChanged(): Promise<void> {
+    if (!this.isReady || this.details === undefined || this.stateKey(this.details) === this.postedState) return;
+    const { alive } = this.current(this.details);
+    if (alive !== this.details.alive) await this.refreshRun();
+    else this.postRun(this.details);
+  }
+
+  private async readAndPostRun(): Promise<void> {
+    if (!this.isReady) return;
+    this.details = await this.ports.details();
+    if (this.isReady) this.postRun(this.details);
+  }
+
+  private postRun(details: RunDetails): void {
+    this.postedState = this.stateKey(details);
+    const { runDir, name, rolloutSteps, metrics } = details;
+    this.ports.post({ kind: "run", run: { runDir, name, ...this.current(details), rolloutSteps, metrics } });
+  }
+
+  private stateKey(details: RunDetails): string {
+    return JSON.stringify(this.current(details));
+  }
+
+  /** What was read for the page, or what the registry knows, whichever is newer; an attached process knows best. */
+  private current(details: RunDetails): { readonly state: RunState; readonly alive: boolean } {
+    const live = this.ports.tracked();
+    const isOlder = live === undefined || (!live.attached && live.summary.state.updatedAt < details.state.updatedAt);
+    const { state, alive } = isOlder ? details : live.summary;
+    return { state, alive };
+  }
+
+  private async postLiveStep(): Promise<void> {
+    const step = this.liveStep;
+    if (step === undefined || !this.isReady) return;
+    if (this.details?.rolloutSteps.includes(step) !== true) await this.refreshRun();
+    const isWatched = this.selection === null || this.selection.following || this.selection.step === step;
+    if (isWatched) await this.postStep(step);
+  }
+
+  private async postStep(step: number): Promise<void> {
+    const groups = await this.ports.step(step);
+    if (this.isReady) this.ports.post({ kind: "step", step, groups });
+  }
+
+  private async postFrames(step: number, group: number): Promise<void> {
+    try {
+      const files = await this.ports.frames(step, group);
+      this.ports.post({ kind: "frames", step, group, uris: files.map((file) => this.ports.toUri(file)) });
+    } catch (error) {
+      const reason = UserError.is(error) ? formatError(error.toData()) : String(error);
+      this.ports.post({ kind: "frames", step, group, uris: [], reason });
+      if (!UserError.is(error)) this.ports.failed(error);
+    }
+  }
+}
+
+/** Messages come from our own page, but a page of an older version may be restored: an unknown kind is dropped. */
+export function isViewerMessage(value: unknown): value is ViewerToHost {
+  const kinds: Record<ViewerToHost["kind"], true> = {
+    ready: true,
+    needStep: true,
+    needFrames: true,
+    selected: true,
+    runCommand: true,
+  };
+  return typeof value === "object" && value !== null && "kind" in value && Object.hasOwn(kinds, String(value.kind));
+}

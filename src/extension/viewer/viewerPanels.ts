@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import * as vscode from "vscode";
+import { openFrames, readStep } from "../../protocol/messages.ts";
+import type { ViewerAction } from "../../protocol/view.ts";
+import { contextKeys, type CommandId } from "../commands.ts";
+import type { Engine } from "../engine/engineClient.ts";
+import { DisposableStore, type Disposable } from "../lifetime.ts";
+import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
+import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
+import { rolloutsPageHtml } from "./pageHtml.ts";
+import { readOpenViewers, viewerTitle, type OpenViewerRecord } from "./openViewers.ts";
+import { isViewerMessage, ViewerHost } from "./viewerHost.ts";
+
+export const viewerViewType = "videoRft.rollouts";
+
+export interface ViewerServices {
+  readonly engine: Engine;
+  readonly registry: RunRegistry;
+  readonly paths: ExtensionPaths;
+  readonly workspaceState: vscode.Memento;
+  readonly showError: (error: unknown) => void;
+}
+
+/** Which run a panel shows, kept over reloads of the window by the panel's title, which is unique. */
+const openViewersKey = "videoRft.openViewers";
+
+interface OpenViewer {
+  readonly panel: vscode.WebviewPanel;
+  readonly host: ViewerHost;
+}
+
+/** The rollout viewers of this window, one panel a run. */
+export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
+  private readonly services: ViewerServices;
+  private readonly viewers = new Map<string, OpenViewer>();
+  private readonly scope = new DisposableStore();
+  private records: readonly OpenViewerRecord[];
+
+  constructor(services: ViewerServices) {
+    this.services = services;
+    this.records = readOpenViewers(services.workspaceState.get(openViewersKey));
+    this.scope.add(vscode.window.registerWebviewPanelSerializer(viewerViewType, this));
+    this.scope.add(services.registry.onEvent((event) => this.heard(event)));
+  }
+
+  /** Shows the viewer of a run; a second call brings it to the front. */
+  open(runDir: string): void {
+    const existing = this.viewers.get(runDir);
+    if (existing !== undefined) return existing.panel.reveal();
+    const name = this.services.registry.get(runDir)?.summary.name ?? path.basename(runDir);
+    const title = viewerTitle(runDir, name, this.records);
+    const panel = vscode.window.createWebviewPanel(viewerViewType, title, vscode.ViewColumn.Active, {
+      enableFindWidget: true,
+      ...this.webviewOptions(runDir),
+    });
+    this.remember([...this.records.filter((record) => record.runDir !== runDir), { runDir, title }]);
+    this.adopt(panel, runDir);
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel): Promise<void> {
+    const runDir = this.records.find((record) => record.title === panel.title)?.runDir;
+    if (runDir === undefined || this.viewers.has(runDir)) {
+      panel.dispose();
+      return;
+    }
+    panel.webview.options = this.webviewOptions(runDir);
+    this.adopt(panel, runDir);
+  }
+
+  /** Sends an action to the viewer that has the focus. */
+  act(action: ViewerAction): void {
+    for (const { panel } of this.viewers.values()) {
+      if (panel.active) void panel.webview.postMessage({ kind: "action", action });
+    }
+  }
+
+  /** Run of the viewer in front. */
+  get activeRunDir(): string | undefined {
+    return [...this.viewers].find(([, { panel }]) => panel.active)?.[0];
+  }
+
+  /** The panels stay: VS Code keeps them for the next window on this workspace. */
+  dispose(): void {
+    this.scope.dispose();
+    this.viewers.clear();
+  }
+
+  /** Setting the roots drops VS Code's own (the workspace and the extension): a page reads these folders only. */
+  private webviewOptions(runDir: string): vscode.WebviewOptions {
+    const { paths } = this.services;
+    const roots = [paths.pagesDir, paths.mediaDir, cacheDir(paths), runDir];
+    return { enableScripts: true, localResourceRoots: roots.map((root) => vscode.Uri.file(root)) };
+  }
+
+  private adopt(panel: vscode.WebviewPanel, runDir: string): void {
+    const host = this.createHost(panel, runDir);
+    const scope = new DisposableStore();
+    this.viewers.set(runDir, { panel, host });
+    scope.add(
+      panel.webview.onDidReceiveMessage((message: unknown) => {
+        if (isViewerMessage(message)) host.receive(message).catch(this.services.showError);
+      }),
+    );
+    scope.add(
+      panel.onDidChangeViewState(() => {
+        if (!panel.visible) host.hidden();
+        this.updateFocus();
+      }),
+    );
+    panel.onDidDispose(() => {
+      scope.dispose();
+      this.viewers.delete(runDir);
+      this.remember(this.records.filter((record) => record.runDir !== runDir));
+      this.updateFocus();
+    });
+    panel.iconPath = vscode.Uri.file(path.join(this.services.paths.mediaDir, "rollouts.svg"));
+    panel.webview.html = this.html(panel.webview, panel.title);
+    this.updateFocus();
+  }
+
+  private createHost(panel: vscode.WebviewPanel, runDir: string): ViewerHost {
+    const { engine, registry, showError } = this.services;
+    return new ViewerHost({
+      details: () => registry.details(runDir),
+      step: async (step) => (await engine.request(readStep, { runDir, step })).groups,
+      frames: async (step, group) => (await engine.request(openFrames, { runDir, step, group })).files,
+      tracked: () => registry.get(runDir),
+      toUri: (file) => panel.webview.asWebviewUri(vscode.Uri.file(file)).toString(),
+      post: (message) => void panel.webview.postMessage(message),
+      runCommand: (command) => void vscode.commands.executeCommand(pageCommands[command], { runDir }),
+      failed: showError,
+    });
+  }
+
+  private html(webview: vscode.Webview, title: string): string {
+    const uriOf = (file: string) =>
+      webview.asWebviewUri(vscode.Uri.file(path.join(this.services.paths.pagesDir, file))).toString();
+    return rolloutsPageHtml({
+      title,
+      scriptUri: uriOf("rollouts.js"),
+      styleUri: uriOf("rollouts.css"),
+      cspSource: webview.cspSource,
+      nonce: randomBytes(18).toString("base64url"),
+    });
+  }
+
+  private heard(event: RegistryEvent): void {
+    for (const [runDir, { host }] of this.viewers) {
+      if (event.runDir !== null && event.runDir !== runDir) continue;
+      switch (event.kind) {
+        case "changed":
+          host.stateChanged().catch(this.services.showError);
+          break;
+        case "details":
+          host.refreshRun().catch(this.services.showError);
+          break;
+        case "groups":
+          host.groupsWritten(event.step).catch(this.services.showError);
+          break;
+      }
+    }
+  }
+
+  private remember(records: readonly OpenViewerRecord[]): void {
+    this.records = records;
+    void this.services.workspaceState.update(openViewersKey, records);
+  }
+
+  private updateFocus(): void {
+    const isFocused = [...this.viewers.values()].some(({ panel }) => panel.active);
+    void vscode.commands.executeCommand("setContext", contextKeys.viewerFocused, isFocused);
+  }
+}
+
+const pageCommands: Readonly<Record<"showLog" | "stopRun" | "resumeRun", CommandId>> = {
+  showLog: "videoRft.showRunLog",
+  stopRun: "videoRft.stopRun",
+  resumeRun: "videoRft.resumeRun",
+};

@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import test from "node:test";
+import fc from "fast-check";
+import { clipDurationSec, frameSidePx } from "../../../src/engine/samples/clip-format.ts";
+import { pathAt } from "../../../src/engine/samples/motion.ts";
+import { elementAt } from "../../../src/engine/samples/random.ts";
+import { frameTimesSec, renderScene } from "../../../src/engine/samples/render.ts";
+import {
+  boxPxAt,
+  colourAt,
+  eventLengthSec,
+  isDuring,
+  isOnScreen,
+  makeScene,
+} from "../../../src/engine/samples/scene.ts";
+import type { Scene } from "../../../src/engine/samples/scene.ts";
+import { colourRgb, outlineOf, outlinesMeet } from "../../../src/engine/samples/shapes.ts";
+import type { ColourName } from "../../../src/engine/samples/shapes.ts";
+
+const sceneIndex = fc.integer({ min: 0, max: 5_000_000 });
+
+test("events lie within the clip, and shapes and colours tell the objects of a scene apart", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1000 }), sceneIndex, (seed, index) => {
+      const scene = makeScene(seed, index);
+      assert.ok(scene.objects.length === 2 || scene.objects.length === 3);
+      assert.equal(new Set(scene.objects.map((o) => o.shape)).size, scene.objects.length);
+      const turned = scene.events.flatMap((e) => (e.kind === "turns" ? [e.colour] : []));
+      const colours = [...scene.objects.map((o) => o.colour), ...turned];
+      assert.equal(new Set(colours).size, colours.length);
+      assert.ok(scene.events.length >= 1);
+      assert.equal(new Set(scene.events.map((e) => e.kind)).size, scene.events.length);
+      for (const { segment } of scene.events) {
+        const length = segment.endSec - segment.startSec;
+        assert.ok(segment.startSec >= 0 && segment.endSec <= clipDurationSec);
+        assert.ok(length >= eventLengthSec.min - 0.011 && length <= eventLengthSec.max + 0.011);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("objects stay inside the frame and the first one is on the screen in its own colour all the time", () => {
+  for (let index = 0; index < 60; index++) {
+    const scene = makeScene(11, index);
+    for (const timeSec of frameTimesSec) {
+      assert.ok(isOnScreen(scene, 0, timeSec));
+      assert.equal(colourAt(scene, 0, timeSec), scene.objects[0]?.colour);
+      scene.objects.forEach((_, object) => {
+        const box = boxPxAt(scene, object, timeSec);
+        assert.ok(box.x0 >= 0 && box.y0 >= 0 && box.x1 <= frameSidePx && box.y1 <= frameSidePx, JSON.stringify(box));
+      });
+    }
+  }
+});
+
+test("two objects meet exactly in the interval of their touch event, and never without one", () => {
+  const seen = { meetings: 0, apart: 0 };
+  for (let index = 0; index < 80; index++) {
+    const scene = makeScene(12, index);
+    const touch = scene.events.find((e) => e.kind === "touches");
+    for (let timeSec = 0.05; timeSec < clipDurationSec; timeSec += 0.07) {
+      const away = touch === undefined ? 1 : Math.max(touch.segment.startSec - timeSec, timeSec - touch.segment.endSec);
+      // A frame lasts 1/8 s; the contact is exact to a quarter of that.
+      if (Math.abs(away) < 1 / 32) continue;
+      assert.equal(anyMeet(scene, timeSec), away < 0, `scene ${index} at ${timeSec} s`);
+      if (away < 0) seen.meetings++;
+      else seen.apart++;
+    }
+  }
+  assert.ok(seen.meetings > 100 && seen.apart > 1000);
+});
+
+test("boxes and intervals agree with the drawn pixels", () => {
+  for (let index = 0; index < 16; index++) {
+    const scene = makeScene(13, index);
+    if (scene.events.some((e) => e.kind === "touches")) continue;
+    const pixels = renderScene(scene);
+    const bare = renderScene({ ...scene, objects: [], events: [] }, [0]);
+    frameTimesSec.forEach((timeSec, frame) => {
+      const image = pixels.subarray(frame * frameSidePx ** 2 * 3, (frame + 1) * frameSidePx ** 2 * 3);
+      scene.objects.forEach((_, object) => {
+        const found = pixelBox(image, bare, colourAt(scene, object, timeSec), boxPxAt(scene, object, timeSec));
+        assert.equal(
+          found !== null,
+          isOnScreen(scene, object, timeSec),
+          `scene ${index} object ${object} frame ${frame}`,
+        );
+        if (found !== null) assertBoxesNear(found, boxPxAt(scene, object, timeSec));
+      });
+    });
+  }
+});
+
+test("a touched object is drawn where its box says", () => {
+  const scene = Array.from({ length: 80 }, (_, k) => makeScene(14, k)).find(
+    (s) => s.events[0]?.kind === "touches" && s.objects[1]?.shape === "circle",
+  );
+  assert.ok(scene !== undefined);
+  const pixels = renderScene(scene);
+  const bare = renderScene({ ...scene, objects: [], events: [] }, [0]);
+  // The second object is drawn over the first, so it is whole.
+  frameTimesSec.forEach((timeSec, frame) => {
+    const image = pixels.subarray(frame * frameSidePx ** 2 * 3, (frame + 1) * frameSidePx ** 2 * 3);
+    const found = pixelBox(image, bare, colourAt(scene, 1, timeSec), null);
+    assert.ok(found !== null);
+    assertBoxesNear(found, boxPxAt(scene, 1, timeSec));
+  });
+});
+
+test("a spin changes the picture of a circle in every frame of its interval, and only then is the bar tilted", () => {
+  const scene = Array.from({ length: 200 }, (_, k) => makeScene(15, k)).find((s) =>
+    s.events.some((e) => e.kind === "spins" && s.objects[e.object]?.shape === "circle"),
+  );
+  assert.ok(scene !== undefined);
+  const spin = scene.events.find((e) => e.kind === "spins");
+  assert.ok(spin !== undefined);
+  const pixels = renderScene(scene);
+  const { sizePx, path } = elementAt(scene.objects, spin.object);
+  frameTimesSec.forEach((timeSec, frame) => {
+    if (!isOnScreen(scene, spin.object, timeSec)) return;
+    const { x, y } = pathAt(path, timeSec);
+    const at = (frame * frameSidePx ** 2 + Math.floor(y - 0.3 * sizePx) * frameSidePx + Math.floor(x)) * 3;
+    const isUpright = Math.max(...pixels.subarray(at, at + 3)) < 60;
+    if (!isDuring(spin.segment, timeSec)) assert.ok(isUpright, `frame ${frame}`);
+  });
+  const middle = (spin.segment.startSec + spin.segment.endSec) / 2;
+  // A whole number of turns: at an eighth of one turn the bar is away from the top.
+  const tilted = spin.segment.startSec + (spin.segment.endSec - spin.segment.startSec) / (8 * Math.abs(spin.turns));
+  assert.ok(tilted < middle);
+  const { x, y } = pathAt(path, tilted);
+  const still = renderScene({ ...scene, events: scene.events.filter((e) => e !== spin) }, [tilted]);
+  const at = (Math.floor(y - 0.3 * sizePx) * frameSidePx + Math.floor(x)) * 3;
+  assert.ok(Math.max(...still.subarray(at, at + 3)) < 60);
+  assert.ok(Math.max(...renderScene(scene, [tilted]).subarray(at, at + 3)) > 150);
+});
+
+test("frames are the same on every machine and differ between scenes", () => {
+  const hash = (index: number): string =>
+    createHash("sha256")
+      .update(renderScene(makeScene(7, index)))
+      .digest("hex");
+  assert.equal(hash(0), hash(0));
+  assert.equal(new Set([0, 1, 2, 3, 4, 5].map(hash)).size, 6);
+  // Changes with the generator; then raise generatorVersion.
+  assert.equal(hash(0).slice(0, 16), "f6bd8d04f20a3df9");
+});
+
+test("the frame at a time is the same alone and within a clip", () => {
+  const scene = makeScene(7, 3);
+  const size = frameSidePx ** 2 * 3;
+  const all = renderScene(scene);
+  assert.deepEqual(renderScene(scene, [2.5]), all.slice(20 * size, 21 * size));
+});
+
+interface PixelBox {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
+/**
+ * Box of the pixels that are a colour, or a blend of it (from 15 %) with the bare background: sharp tips are blends.
+ * With `around` given, only pixels at most 3 px outside of it are looked at.
+ */
+function pixelBox(
+  image: Uint8Array,
+  background: Uint8Array,
+  colour: ColourName,
+  around: PixelBox | null,
+): PixelBox | null {
+  const box = { x0: Infinity, y0: Infinity, x1: -Infinity, y1: -Infinity };
+  for (let y = 0; y < frameSidePx; y++) {
+    for (let x = 0; x < frameSidePx; x++) {
+      if (around !== null && (x < around.x0 - 3 || x > around.x1 + 3 || y < around.y0 - 3 || y > around.y1 + 3))
+        continue;
+      const at = (y * frameSidePx + x) * 3;
+      if (!isBlendOf(image.subarray(at, at + 3), background.subarray(at, at + 3), colourRgb[colour])) continue;
+      box.x0 = Math.min(box.x0, x);
+      box.y0 = Math.min(box.y0, y);
+      box.x1 = Math.max(box.x1, x + 1);
+      box.y1 = Math.max(box.y1, y + 1);
+    }
+  }
+  return box.x1 < 0 ? null : box;
+}
+
+function isBlendOf(pixel: Uint8Array, background: Uint8Array, rgb: readonly number[]): boolean {
+  const channels = [0, 1, 2].map((c) => [pixel[c] ?? 0, background[c] ?? 0, rgb[c] ?? 0] as const);
+  if (Math.hypot(...channels.map(([p, , full]) => p - full)) < 100) return true;
+  const along = channels.reduce((sum, [p, back, full]) => sum + (p - back) * (full - back), 0);
+  const share = along / channels.reduce((sum, [, back, full]) => sum + (full - back) ** 2, 0);
+  const rest = Math.hypot(...channels.map(([p, back, full]) => p - back - share * (full - back)));
+  return share > 0.15 && rest < 6;
+}
+
+function assertBoxesNear(found: PixelBox, expected: PixelBox): void {
+  for (const key of ["x0", "y0", "x1", "y1"] as const) {
+    assert.ok(
+      Math.abs(found[key] - expected[key]) <= 1.5,
+      `${key}: drawn ${found[key]}, written ${expected[key].toFixed(2)}`,
+    );
+  }
+}
+
+function anyMeet(scene: Scene, timeSec: number): boolean {
+  const outlines = scene.objects.map((object) => {
+    const { x, y } = pathAt(object.path, timeSec);
+    return outlineOf(object.shape, object.sizePx, x, y);
+  });
+  return outlines.some((a, i) => outlines.slice(i + 1).some((b) => outlinesMeet(a, b)));
+}

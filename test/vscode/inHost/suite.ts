@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import * as vscode from "vscode";
+
+/** Runs inside the extension host. VS Code calls `run` and takes a rejection for a failed suite. */
+export async function run(): Promise<void> {
+  const checks: Readonly<Record<string, () => Promise<void>>> = {
+    "the extension is found and activates": activates,
+    "every command of the manifest is registered": registersCommands,
+    "the editor completes keys of a run specification": completes,
+    "the editor explains a key": explains,
+    "problems that a schema cannot say are reported": reports,
+  };
+  const failed: string[] = [];
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await check();
+      console.log(`suite: ok ${name}`);
+    } catch (error) {
+      failed.push(name);
+      console.log(`suite: FAILED ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+  }
+  assert.deepEqual(failed, []);
+}
+
+const spec = `{
+  "name": "host",
+  "policy": { "model": "nowhere" },
+  "data": [{ "id": "a", "task": "tracking", "format": "got10k-sampled", "path": "missing.json", "videos": "." }],
+  "rewards": [{ "name": "format" }],
+  "grpo": { "steps": 2 }
+}
+`;
+
+async function activates(): Promise<void> {
+  const extension = vscode.extensions.getExtension("video-rft.video-rft");
+  assert.ok(extension, "the extension is not there");
+  await extension.activate();
+  assert.ok(extension.isActive);
+}
+
+async function registersCommands(): Promise<void> {
+  const manifest = vscode.extensions.getExtension("video-rft.video-rft")?.packageJSON as {
+    contributes: { commands: readonly { command: string }[] };
+  };
+  const registered = new Set(await vscode.commands.getCommands(true));
+  const missing = manifest.contributes.commands.map(({ command }) => command).filter((id) => !registered.has(id));
+  assert.deepEqual(missing, []);
+}
+
+async function completes(): Promise<void> {
+  const document = await openSpec();
+  const position = document.positionAt(document.getText().indexOf('"steps"'));
+  const labels = await until("a completion of groupSize", async () => {
+    const list = await vscode.commands.executeCommand<vscode.CompletionList>(
+      "vscode.executeCompletionItemProvider",
+      document.uri,
+      position,
+    );
+    const found = list.items.map((item) => (typeof item.label === "string" ? item.label : item.label.label));
+    return found.some((label) => label.includes("groupSize")) ? found : null;
+  });
+  assert.ok(labels.some((label) => label.includes("learningRate")));
+}
+
+async function explains(): Promise<void> {
+  const document = await openSpec();
+  const position = document.positionAt(document.getText().indexOf('"model"') + 2);
+  await until("a hover on model", async () => {
+    const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+      "vscode.executeHoverProvider",
+      document.uri,
+      position,
+    );
+    const text = hovers
+      .flatMap((hover) => hover.contents)
+      .map((content) => (typeof content === "string" ? content : content.value))
+      .join("\n");
+    return text.includes("Hugging Face checkpoint directory") ? text : null;
+  });
+}
+
+async function reports(): Promise<void> {
+  const document = await openSpec();
+  await until("a problem at missing.json", () => {
+    const problems = vscode.languages.getDiagnostics(document.uri);
+    const line = document.positionAt(document.getText().indexOf("missing.json")).line;
+    return problems.some((problem) => problem.range.start.line === line) ? problems : null;
+  });
+}
+
+async function openSpec(): Promise<vscode.TextDocument> {
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  assert.ok(folder, "no folder is open");
+  const file = path.join(folder, "host.rft.json");
+  if (!fs.existsSync(file)) fs.writeFileSync(file, spec);
+  const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
+  await vscode.window.showTextDocument(document);
+  return document;
+}
+
+async function until<T>(what: string, ask: () => Promise<T | null> | T | null): Promise<T> {
+  const giveUpAt = Date.now() + 60_000;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null) return answer;
+    assert.ok(Date.now() < giveUpAt, `waited 60 s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}

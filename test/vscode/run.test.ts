@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser, Frame, Page } from "playwright-core";
+import type { GroupRecord } from "../../src/protocol/records.ts";
+import { paintedArea, pixelAt } from "./pixels.ts";
+import { startServer, type VsCodeServer } from "./server.ts";
+import {
+  endRun,
+  makeTinyWorkspace,
+  onlyRunDir,
+  readGroups,
+  readState,
+  tinyGroupSize,
+  tinyName,
+} from "./tinyWorkspace.ts";
+import {
+  launchBrowser,
+  openFile,
+  openWorkbench,
+  paletteTitles,
+  runCommand,
+  screenshot,
+  waitFor,
+  webviewFrame,
+  withPictureOnFailure,
+} from "./workbench.ts";
+
+// One story in one window: each test goes on where the one before ended.
+const extensionDir = process.cwd();
+let server: VsCodeServer;
+let browser: Browser;
+let workspace: string;
+let page: Page;
+let runDir: string;
+let failedScene: string | null = null;
+
+before(async () => {
+  workspace = await makeTinyWorkspace();
+  server = await startServer({ settings: { "workbench.colorTheme": "Default Dark Modern" } });
+  browser = await launchBrowser();
+  ({ page } = await openWorkbench(browser, server, { folder: workspace, extensionDir }));
+});
+
+after(async () => {
+  endRun(onlyRunDir(workspace));
+  await browser.close();
+  await server.stop();
+  fs.rmSync(workspace, { recursive: true, force: true, maxRetries: 10, retryDelay: 500 });
+});
+
+scene("the palette offers the commands", async () => {
+  const titles = await waitFor("the commands in the palette", 60_000, async () => {
+    const found = await paletteTitles(page, "RFT: ");
+    return found.includes("RFT: Start RFT Run") && found;
+  });
+  for (const title of ["Stop Run", "Resume Run", "Open Rollouts", "Try the Demo", "Show Engine Log", "Doctor"]) {
+    assert.ok(titles.includes(`RFT: ${title}`), `${title} is missing in ${titles.join(", ")}`);
+  }
+});
+
+scene("a mistake in the specification stands in the Problems panel at its line", async () => {
+  const text = fs.readFileSync(path.join(workspace, `${tinyName}.rft.json`), "utf8");
+  fs.writeFileSync(path.join(workspace, "mistake.rft.json"), text.replace('"groupSize": 4', '"groupSiez": 4'));
+  await openFile(page, "mistake.rft.json");
+  await runCommand(page, "Problems: Focus on Problems View");
+  const problem = page.locator(".markers-panel .monaco-list-row", { hasText: "groupSiez" });
+  await problem.first().waitFor({ timeout: 60_000 });
+  const line = text.split("\n").findIndex((row) => row.includes('"groupSize"')) + 1;
+  assert.match(await problem.first().innerText(), new RegExp(`Ln ${line}, Col`));
+  await screenshot(page, "problems");
+  await page.keyboard.press("Control+J"); // hides the panel
+});
+
+scene("Start RFT Run shows rollouts while the run goes on", async () => {
+  await openFile(page, `${tinyName}.rft.json`);
+  await runCommand(page, "RFT: Start RFT Run");
+  const frame = await viewer();
+  await frame
+    .locator(".lane")
+    .nth(tinyGroupSize - 1)
+    .waitFor({ timeout: 120_000 });
+  runDir = onlyRunDir(workspace) ?? assert.fail("no run folder");
+  assert.equal(readState(runDir)?.status, "running");
+  // New groups arrive without anybody asking.
+  await waitFor("the third step", 120_000, async () => (await shownStep(frame)) >= 3);
+  await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).waitFor({ timeout: 30_000 });
+});
+
+scene("Stop Run ends it after a step with a checkpoint", async () => {
+  await runCommand(page, "RFT: Stop Run");
+  const state = await waitFor("the run to stop", 120_000, () => {
+    const current = readState(runDir);
+    return current?.status === "stopped" && current;
+  });
+  assert.ok(state.step >= 2);
+  assert.equal(state.lastCheckpoint, state.step);
+});
+
+scene("segments stand on the timeline where the record has them", async () => {
+  const { frame, group } = await showGroup("temporal-grounding");
+  assert.equal(group.truth.task, "temporal-grounding");
+  if (group.truth.task !== "temporal-grounding") return;
+  const { startSec, endSec } = group.truth.segment;
+  const { durationSec } = group.video;
+  const track = await boundsOf(frame, ".truth-lane .track");
+  const bar = await boundsOf(frame, ".truth-lane .truth-bar");
+  assert.ok(Math.abs(bar.x - (track.x + (track.width * startSec) / durationSec)) < 3, "start of the truth");
+  assert.ok(Math.abs(bar.width - (track.width * (endSec - startSec)) / durationSec) < 3, "length of the truth");
+  const inside = await pixelAt(page, bar.x + bar.width / 2, bar.y + bar.height / 2);
+  const outsideX =
+    startSec > durationSec - endSec ? (track.x + bar.x) / 2 : (bar.x + bar.width + track.x + track.width) / 2;
+  const outside = await pixelAt(page, outsideX, bar.y + bar.height / 2);
+  assert.ok(colorDistance(inside, outside) > 60, `the truth is not seen: ${inside.join()} beside ${outside.join()}`);
+  await assertRewards(frame, group);
+  await screenshot(page, "rollouts-grounding");
+});
+
+scene("boxes lie on the frame where the record has them", async () => {
+  const { frame, group } = await showGroup("tracking");
+  assert.equal(group.truth.task, "tracking");
+  if (group.truth.task !== "tracking") return;
+  await runCommand(page, "RFT: Go to Start of Truth");
+  const { box } = group.truth.boxes[0] ?? assert.fail("no truth");
+  const area = await waitFor("the box of the truth", 30_000, () => paintedArea(frame, ".frame-overlay", "--rft-truth"));
+  const found = [area.x0, area.y0, area.x1, area.y1];
+  for (const [index, expected] of [box.x0, box.y0, box.x1, box.y1].entries()) {
+    const share = found[index] ?? assert.fail("no bound");
+    assert.ok(Math.abs(share - expected) < 0.02, `box ${found.join()} instead of ${JSON.stringify(box)}`);
+  }
+  await frame.waitForFunction(() => (document.querySelector<HTMLImageElement>(".frame-image")?.naturalWidth ?? 0) > 0);
+  await assertRewards(frame, group);
+  await screenshot(page, "rollouts-tracking");
+});
+
+scene("Resume Run goes on where it stopped", async () => {
+  const stoppedAt = readState(runDir)?.step ?? assert.fail("no state");
+  await runCommand(page, "RFT: Resume Run");
+  await waitFor("two more steps", 120_000, () => {
+    const state = readState(runDir);
+    return state !== null && state.status === "running" && state.step >= stoppedAt + 2;
+  });
+  const steps = fs
+    .readFileSync(path.join(runDir, "metrics.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { step: number }).step);
+  assert.deepEqual(
+    steps,
+    steps.map((_, index) => index + 1),
+  );
+});
+
+scene("a closed window leaves the run going, and a new one attaches to it", async () => {
+  await page.close();
+  const leftAt = readState(runDir)?.step ?? assert.fail("no state");
+  await waitFor("a step without a window", 120_000, () => (readState(runDir)?.step ?? 0) > leftAt);
+  ({ page } = await openWorkbench(browser, server, { folder: workspace, extensionDir }));
+  await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).click({ timeout: 60_000 });
+  const frame = await viewer();
+  const attachedAt = await shownStep(frame);
+  await waitFor("a step in the new window", 120_000, async () => (await shownStep(frame)) > attachedAt);
+  await screenshot(page, "rollouts-live");
+  await runCommand(page, "RFT: Stop Run");
+  await waitFor("the run to stop", 120_000, () => readState(runDir)?.status === "stopped");
+});
+
+function scene(name: string, steps: () => Promise<void>): void {
+  test(name, async () => {
+    if (failedScene !== null) throw new Error(`not played, since "${failedScene}" failed`);
+    failedScene = name;
+    await withPictureOnFailure(name.replace(/\W+/g, "-"), () => page, server, steps);
+    failedScene = null;
+  });
+}
+
+function viewer(): Promise<Frame> {
+  return webviewFrame(page, ".timeline", 120_000);
+}
+
+async function shownStep(frame: Frame): Promise<number> {
+  return Number(await frame.locator(".step-field").evaluate((node) => (node as HTMLInputElement).value));
+}
+
+/** Brings the first group of a task on the screen, at whatever step has one. */
+async function showGroup(task: GroupRecord["task"]): Promise<{ frame: Frame; group: GroupRecord }> {
+  const frame = await viewer();
+  const steps = readState(runDir)?.step ?? 0;
+  for (let step = steps; step >= 1; step--) {
+    const group = readGroups(runDir, step).find((record) => record.task === task);
+    if (group === undefined) continue;
+    while ((await shownStep(frame)) > step) await runCommand(page, "RFT: Previous Step");
+    while ((await shownStep(frame)) < step) await runCommand(page, "RFT: Next Step");
+    await waitFor(`the group of ${group.exampleId}`, 30_000, async () => {
+      const facts = await frame.locator(".group-bar .facts").innerText();
+      if (facts.includes(group.exampleId) && facts.includes(group.datasetId)) return true;
+      await runCommand(page, "RFT: Next Group");
+      return false;
+    });
+    return { frame, group };
+  }
+  throw new Error(`no step has a group of ${task}`);
+}
+
+async function boundsOf(
+  frame: Frame,
+  selector: string,
+): Promise<{ x: number; y: number; width: number; height: number }> {
+  const bounds = await frame.locator(selector).first().boundingBox();
+  if (bounds === null) throw new Error(`${selector} is not on the screen`);
+  return bounds;
+}
+
+function colorDistance(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, channel) => sum + Math.abs(value - (b[channel] ?? 0)), 0);
+}
+
+/** Each completion stands there with its reward, its advantage and its text. */
+async function assertRewards(frame: Frame, group: GroupRecord): Promise<void> {
+  const cards = frame.locator(".card");
+  assert.equal(await cards.count(), group.completions.length);
+  for (const [k, completion] of group.completions.entries()) {
+    const text = await cards.nth(k).innerText();
+    assert.ok(text.includes((completion.reward ?? 0).toFixed(2)), `reward ${completion.reward} in: ${text}`);
+    assert.ok(
+      text.includes(Math.abs(completion.advantage).toFixed(2)),
+      `advantage ${completion.advantage} in: ${text}`,
+    );
+  }
+}

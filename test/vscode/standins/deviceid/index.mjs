@@ -1,0 +1,4 @@
+import { randomUUID } from "node:crypto";
+
+const id = randomUUID();
+export const getDeviceId = async () => id;

@@ -1,0 +1,133 @@
+import fs from "node:fs";
+import path from "node:path";
+import { type Browser, chromium, type Frame, type Locator, type Page } from "playwright-core";
+import type { VsCodeServer } from "./server.ts";
+
+/** A window of VS Code in a headless browser. */
+export interface Workbench {
+  readonly page: Page;
+  close(): Promise<void>;
+}
+
+export interface WorkbenchOptions {
+  readonly folder: string;
+  /** The extension under development; left out when a VSIX is installed. */
+  readonly extensionDir?: string;
+  readonly extensionTestsPath?: string;
+}
+
+/** Address of a workbench on a folder. Remote paths carry the very host and port of the address bar. */
+export function workbenchUrl(server: VsCodeServer, options: WorkbenchOptions): string {
+  const remote = (file: string): string => `vscode-remote://${server.authority}${file}`;
+  const payload: [string, string][] = [];
+  if (options.extensionDir !== undefined) payload.push(["extensionDevelopmentPath", remote(options.extensionDir)]);
+  if (options.extensionTestsPath !== undefined)
+    payload.push(["extensionTestsPath", remote(options.extensionTestsPath)]);
+  const query = new URLSearchParams({ folder: options.folder, payload: JSON.stringify(payload) });
+  return `${server.origin}/?${query.toString()}`;
+}
+
+export async function launchBrowser(): Promise<Browser> {
+  const executablePath = process.env.TEST_CHROMIUM;
+  if (executablePath === undefined)
+    throw new Error("TEST_CHROMIUM is not set: start these tests with `npm run test:vscode`");
+  const quiet = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-quic", ...quiet] });
+}
+
+export async function openWorkbench(
+  browser: Browser,
+  server: VsCodeServer,
+  options: WorkbenchOptions,
+): Promise<Workbench> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await context.newPage();
+  await page.goto(workbenchUrl(server, options));
+  await page.waitForSelector(".monaco-workbench", { timeout: 60_000 });
+  return { page, close: () => context.close() };
+}
+
+/** Picks a command in the palette, as a user does. `title` is the whole title with its category. */
+export async function runCommand(page: Page, title: string): Promise<void> {
+  const rows = await searchPalette(page, title);
+  await rows.filter({ hasText: title }).first().waitFor({ timeout: 30_000 });
+  await rows.filter({ hasText: title }).first().click();
+}
+
+/** Titles of the commands that the palette offers for a text. */
+export async function paletteTitles(page: Page, text: string): Promise<string[]> {
+  const rows = await searchPalette(page, text);
+  await rows.first().waitFor({ timeout: 30_000 });
+  const titles = await rows.locator(".label-name").allInnerTexts();
+  await page.keyboard.press("Escape");
+  return titles;
+}
+
+async function searchPalette(page: Page, text: string): Promise<Locator> {
+  await page.keyboard.press("F1");
+  const input = page.locator(".quick-input-widget .quick-input-box input");
+  await input.waitFor({ timeout: 30_000 });
+  await input.fill(`>${text}`);
+  return page.locator(".quick-input-list .monaco-list-row");
+}
+
+/** Opens a file of the workspace through quick open. */
+export async function openFile(page: Page, name: string): Promise<void> {
+  await page.keyboard.press("Control+P");
+  const input = page.locator(".quick-input-widget .quick-input-box input");
+  await input.waitFor({ timeout: 30_000 });
+  await input.fill(name);
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click({ timeout: 30_000 });
+  await page.locator(".tab.active", { hasText: name }).waitFor({ timeout: 30_000 });
+}
+
+/** The frame of a webview's own document that holds a selector: VS Code nests it in two frames of its own. */
+export async function webviewFrame(page: Page, selector: string, timeoutMs = 60_000): Promise<Frame> {
+  return waitFor(`a webview with ${selector}`, timeoutMs, async () => {
+    for (const frame of page.frames()) {
+      if (!frame.url().includes("fake.html")) continue;
+      const found = await frame.$(selector).catch(() => null); // the frame may go while it is asked
+      if (found !== null) return frame;
+    }
+    return null;
+  });
+}
+
+/** Asks again until the answer is neither null nor false. */
+export async function waitFor<T>(
+  what: string,
+  timeoutMs: number,
+  ask: () => Promise<T | null | false> | T | null | false,
+): Promise<T> {
+  const giveUpAt = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null && answer !== false) return answer;
+    if (Date.now() > giveUpAt) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Keeps a picture as a build artefact in out/screenshots. */
+export async function screenshot(page: Page, name: string): Promise<string> {
+  const file = path.join(process.cwd(), "out", "screenshots", `${name}.png`);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  await page.screenshot({ path: file });
+  return file;
+}
+
+/** Runs the steps of a test; when one fails, a picture of the window and the server's last words are kept. */
+export async function withPictureOnFailure(
+  name: string,
+  page: () => Page,
+  server: VsCodeServer,
+  steps: () => Promise<void>,
+): Promise<void> {
+  try {
+    await steps();
+  } catch (error) {
+    const file = await screenshot(page(), `failed-${name}`);
+    console.error(`picture: ${file}\nserver log:\n${server.log().slice(-3000)}`);
+    throw error;
+  }
+}

@@ -1,0 +1,198 @@
+import type { CompletionRecord, GroupRecord } from "../../src/protocol/records.ts";
+import type { BoundingBox, Segment, TimedBox } from "../../src/protocol/tasks.ts";
+import { splitCompletion } from "./completionText.ts";
+import type { CompletionSection } from "./completionText.ts";
+import { failureText, formatNumber, formatSegments, formatSigned } from "./format.ts";
+import { boxIous, mean, nearestIndex, segmentsIou } from "./geometry.ts";
+
+/** What the views show of a group: derived from the record once, never changed. */
+export interface GroupView {
+  readonly record: GroupRecord;
+  readonly durationSec: number;
+  readonly timestampsSec: readonly number[];
+  readonly truthSegments: readonly Segment[];
+  readonly truthBoxes: readonly TimedBox[];
+  readonly options: readonly OptionView[];
+  readonly completions: readonly CompletionView[];
+  /** The answers speak of times, so they have lanes. */
+  readonly hasLanes: boolean;
+  /** All rewards are equal: the group gives no gradient. */
+  readonly isZeroVariance: boolean;
+  /** Full length of a reward bar: the largest part of the group, at least 1. */
+  readonly rewardScale: number;
+}
+
+export interface OptionView {
+  readonly letter: string;
+  readonly text: string;
+  readonly isTruth: boolean;
+  /** Indices k of the completions that chose it. */
+  readonly chosenBy: readonly number[];
+}
+
+export interface CompletionView {
+  readonly k: number;
+  readonly record: CompletionRecord;
+  readonly sections: readonly CompletionSection[];
+  readonly segments: readonly Segment[];
+  /** Boxes of the answer at the times of the truth's positions. */
+  readonly boxes: readonly TimedBox[];
+  /** IoU at each position of the truth; empty unless it is a track. */
+  readonly positionIous: readonly number[];
+  readonly overlap: Overlap | null;
+  readonly option: string | null;
+  readonly isOptionRight: boolean | null;
+  /** Advantage ÷ largest absolute advantage of the group, in [-1, 1]: depth of the colour. */
+  readonly strength: number;
+  readonly problems: readonly string[];
+  /** One sentence for assistive technology. */
+  readonly spoken: string;
+}
+
+export interface Overlap {
+  readonly name: "tIoU" | "IoU";
+  readonly value: number;
+}
+
+export function buildGroup(record: GroupRecord): GroupView {
+  const truth = record.truth;
+  const truthSegments =
+    truth.task === "temporal-grounding" ? [truth.segment] : truth.task === "grounded-qa" ? truth.segments : [];
+  const truthBoxes = truth.task === "tracking" ? truth.boxes : [];
+  const truthOption = truth.task === "grounded-qa" || truth.task === "multiple-choice" ? truth.option : null;
+  const largestAdvantage = Math.max(0, ...record.completions.map((completion) => Math.abs(completion.advantage)));
+  const context: Context = { record, truthSegments, truthBoxes, truthOption, largestAdvantage };
+  const completions = record.completions.map((completion, k) => buildCompletion(completion, k, context));
+  const parts = record.completions.flatMap((completion) => completion.rewards.map((part) => Math.abs(part.value ?? 0)));
+  return {
+    record,
+    durationSec: axisEnd(record, truthSegments),
+    timestampsSec: record.video.timestampsSec,
+    truthSegments,
+    truthBoxes,
+    options: buildOptions(record.options ?? [], truthOption, completions),
+    completions,
+    hasLanes: truthSegments.length > 0 || truthBoxes.length > 0,
+    isZeroVariance: record.completions.length > 1 && Math.abs(record.rewardStd) < 1e-6,
+    rewardScale: Math.max(1, ...parts),
+  };
+}
+
+/** The box whose time is nearest to the playhead. */
+export function boxAt(boxes: readonly TimedBox[], timeSec: number): BoundingBox | null {
+  return nearestPosition(boxes, timeSec)?.box ?? null;
+}
+
+/** Time of the track's position whose boxes are drawn: a track has fewer positions than the clip has frames. */
+export function positionTimeSec(group: GroupView, timeSec: number): number | null {
+  return nearestPosition(group.truthBoxes, timeSec)?.timestampSec ?? null;
+}
+
+function nearestPosition(boxes: readonly TimedBox[], timeSec: number): TimedBox | undefined {
+  const times = boxes.map((position) => position.timestampSec);
+  return boxes[nearestIndex(times, timeSec)];
+}
+
+/** First moment that a prediction or the truth speaks of; null when it speaks of none. */
+export function firstTimeSec(segments: readonly Segment[], boxes: readonly TimedBox[]): number | null {
+  const times = [...segments.map((segment) => segment.startSec), ...boxes.map((position) => position.timestampSec)];
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+interface Context {
+  readonly record: GroupRecord;
+  readonly truthSegments: readonly Segment[];
+  readonly truthBoxes: readonly TimedBox[];
+  readonly truthOption: string | null;
+  readonly largestAdvantage: number;
+}
+
+function buildCompletion(completion: CompletionRecord, k: number, context: Context): CompletionView {
+  const parsed = completion.parsed;
+  const segments = parsed.segments ?? (parsed.segment === undefined ? [] : [parsed.segment]);
+  const predictedBoxes = parsed.boxes ?? [];
+  const option = parsed.option ?? null;
+  const isOptionRight = context.truthOption === null ? null : option === context.truthOption;
+  const overlap = overlapOf(completion, segments, predictedBoxes, context);
+  const view = {
+    k,
+    record: completion,
+    sections: splitCompletion(completion.text),
+    segments,
+    boxes: timedBoxes(predictedBoxes, context.truthBoxes),
+    positionIous: context.truthBoxes.length === 0 ? [] : boxIous(predictedBoxes, context.truthBoxes),
+    overlap,
+    option,
+    isOptionRight,
+    strength: context.largestAdvantage > 0 ? completion.advantage / context.largestAdvantage : 0,
+    problems: parsed.failures.map(failureText),
+  };
+  return { ...view, spoken: spokenSummary(view, context.record.completions.length) };
+}
+
+/** The engine's own value when it scored one; else computed here from the parsed answer. */
+function overlapOf(
+  completion: CompletionRecord,
+  segments: readonly Segment[],
+  boxes: readonly BoundingBox[],
+  context: Context,
+): Overlap | null {
+  const scored = (name: string): number | null =>
+    completion.rewards.find((part) => part.name === name && part.value !== null)?.value ?? null;
+  if (context.truthSegments.length > 0) {
+    const value = scored("tiou") ?? segmentsIou(segments, context.truthSegments);
+    return { name: "tIoU", value };
+  }
+  if (context.truthBoxes.length > 0) {
+    return { name: "IoU", value: scored("box-iou") ?? mean(boxIous(boxes, context.truthBoxes)) };
+  }
+  return null;
+}
+
+function timedBoxes(predicted: readonly BoundingBox[], truth: readonly TimedBox[]): readonly TimedBox[] {
+  return truth.flatMap((position, index) => {
+    const box = predicted[index];
+    return box === undefined ? [] : [{ timestampSec: position.timestampSec, box }];
+  });
+}
+
+function buildOptions(
+  texts: readonly string[],
+  truthOption: string | null,
+  completions: readonly CompletionView[],
+): readonly OptionView[] {
+  return texts.map((text, index) => {
+    const letter = String.fromCharCode("A".charCodeAt(0) + index);
+    return {
+      letter,
+      text: text.replace(/^\(?[A-Z][).:]\s*/, ""),
+      isTruth: letter === truthOption,
+      chosenBy: completions.filter((completion) => completion.option === letter).map((completion) => completion.k),
+    };
+  });
+}
+
+/** The axis reaches the end of the video, or of the truth when an annotation goes beyond it. */
+function axisEnd(record: GroupRecord, truthSegments: readonly Segment[]): number {
+  const lastFrameSec = record.video.timestampsSec.at(-1) ?? 0;
+  return Math.max(record.video.durationSec, lastFrameSec, ...truthSegments.map((segment) => segment.endSec));
+}
+
+type SpokenParts = Omit<CompletionView, "spoken" | "sections" | "strength" | "positionIous">;
+
+function spokenSummary(view: SpokenParts, groupSize: number): string {
+  const { reward, advantage } = view.record;
+  const parts = [
+    `Rollout ${view.k + 1} of ${groupSize}`,
+    reward === null ? "dropped" : `reward ${formatNumber(reward)}`,
+    `advantage ${formatSigned(advantage)}`,
+  ];
+  if (view.option !== null) parts.push(`option ${view.option}${view.isOptionRight === true ? ", right" : ", wrong"}`);
+  if (view.segments.length > 0) {
+    parts.push(`${view.segments.length === 1 ? "segment" : "segments"} ${formatSegments(view.segments)}`);
+  }
+  if (view.boxes.length > 0) parts.push(`${view.boxes.length} boxes`);
+  if (view.overlap !== null) parts.push(`${view.overlap.name} ${formatNumber(view.overlap.value)}`);
+  if (view.record.finishReason === "length") parts.push("cut by length");
+  return [...parts, ...view.problems].join(", ");
+}

@@ -1,0 +1,43 @@
+import "./rollouts.css";
+import type { HostToViewer, ViewerToHost } from "../../src/protocol/view.ts";
+import { registerControls } from "../controls.ts";
+import { acquireHost } from "../host.ts";
+import { messagesFor } from "./effects.ts";
+import { createPlayback } from "./playback.ts";
+import { initialState, readSavedState, savedStateOf } from "./state.ts";
+import { update } from "./update.ts";
+import type { ViewerEvent } from "./update.ts";
+import { createPage } from "./view/page.ts";
+
+/** The rollout viewer: events go through `update`, the page shows the state, the host is told what follows from it. */
+function start(): void {
+  registerControls();
+  const host = acquireHost<HostToViewer, ViewerToHost>();
+  let state = initialState(readSavedState(host.loadState()));
+  let pending: ViewerEvent | null = null;
+  const page = createPage(document.body, dispatch, (command) => host.post({ kind: "runCommand", command }));
+  const playback = createPlayback(dispatch);
+  page.render(state, null);
+  host.onDidReceive(dispatch);
+  host.post({ kind: "ready", selection: state.selection });
+
+  function dispatch(event: ViewerEvent): void {
+    const before = state;
+    state = update(state, event);
+    if (state === before) return;
+    for (const message of messagesFor(before, state)) host.post(message);
+    // Controls raise events while they are rendered: one rendering follows all that came together.
+    if (pending === null) queueMicrotask(render);
+    pending = event;
+  }
+
+  function render(): void {
+    const event = pending;
+    pending = null;
+    page.render(state, event);
+    playback.render(state);
+    host.saveState(savedStateOf(state));
+  }
+}
+
+start();

@@ -1,0 +1,116 @@
+import type { RolloutLine } from "../../src/protocol/records.ts";
+import type { HostToViewer, ViewerRun } from "../../src/protocol/view.ts";
+import { applyAction } from "./actions.ts";
+import { reuseEqual } from "./equality.ts";
+import { nearestIndex } from "./geometry.ts";
+import { currentFrame, frameKey, latestStep, shownGroup } from "./state.ts";
+import type { Highlight, ViewerState } from "./state.ts";
+import { follow, keepPlace, play, seek, select, selectCompletion, selectStep, withSelection } from "./transitions.ts";
+
+/** What happens to the page: messages of the host, and what the user does in it. */
+export type ViewerEvent =
+  | HostToViewer
+  | { readonly kind: "selectStep"; readonly step: number }
+  | { readonly kind: "selectGroup"; readonly group: number }
+  /** With a time, the playhead goes there too. */
+  | { readonly kind: "selectCompletion"; readonly completion: number; readonly timeSec?: number | undefined }
+  | { readonly kind: "seek"; readonly timeSec: number }
+  | { readonly kind: "follow"; readonly following: boolean }
+  | { readonly kind: "play"; readonly isPlaying: boolean }
+  /** The time of the shown frame is over while playing. */
+  | { readonly kind: "tick" }
+  | { readonly kind: "speed"; readonly speed: number }
+  | { readonly kind: "foldReasoning"; readonly completion: number; readonly isOpen: boolean }
+  | { readonly kind: "highlight"; readonly highlight: Highlight | null };
+
+/** The next state. Gives the same object when nothing changes. */
+export function update(state: ViewerState, event: ViewerEvent): ViewerState {
+  switch (event.kind) {
+    case "run":
+      return receiveRun(state, event.run);
+    case "step":
+      return receiveStep(state, event.step, event.groups);
+    case "frames":
+      return receiveFrames(state, frameKey(event.step, event.group), event.uris, event.reason ?? null);
+    case "action":
+      return applyAction(state, event.action);
+    case "selectStep":
+      return selectStep(state, event.step);
+    case "selectGroup":
+      return select(state, { group: event.group, completion: 0 });
+    case "selectCompletion":
+      return selectCompletion(state, event.completion, event.timeSec);
+    case "seek":
+      return seek(state, event.timeSec);
+    case "follow":
+      return follow(state, event.following);
+    case "play":
+      return play(state, event.isPlaying);
+    case "tick":
+      return tick(state);
+    case "speed":
+      return { ...state, speed: event.speed };
+    case "foldReasoning":
+      return foldReasoning(state, event.completion, event.isOpen);
+    case "highlight":
+      return state.highlight === event.highlight ? state : { ...state, highlight: event.highlight };
+    default:
+      throw new Error(`internal: unknown event ${JSON.stringify(event satisfies never)}`);
+  }
+}
+
+function tick(state: ViewerState): ViewerState {
+  const timestampsSec = shownGroup(state)?.timestampsSec ?? [];
+  const next = currentFrame(state) + 1;
+  const timeSec = timestampsSec[next];
+  if (!state.isPlaying || timeSec === undefined) return state.isPlaying ? { ...state, isPlaying: false } : state;
+  return { ...state, timeSec, isPlaying: next < timestampsSec.length - 1 };
+}
+
+function foldReasoning(state: ViewerState, completion: number, isOpen: boolean): ViewerState {
+  const flipped = new Set(state.flippedReasoning);
+  if (isOpen === state.isReasoningOpen) flipped.delete(completion);
+  else flipped.add(completion);
+  return flipped.size === state.flippedReasoning.size ? state : { ...state, flippedReasoning: flipped };
+}
+
+function receiveRun(state: ViewerState, received: ViewerRun): ViewerState {
+  const run = reuseEqual(state.run, received);
+  if (run === state.run) return state;
+  const next = { ...state, run };
+  const latest = latestStep(run);
+  if (latest === null) return next;
+  if (next.selection === null) {
+    return withSelection(next, { step: latest, group: 0, completion: 0, following: run.alive });
+  }
+  // A run that ended stays where it is; a resume may have taken the selected step away.
+  if (next.selection.following) return withSelection(next, { ...next.selection, step: latest });
+  const kept = run.rolloutSteps[nearestIndex(run.rolloutSteps, next.selection.step)] ?? latest;
+  return withSelection(next, { ...next.selection, step: kept });
+}
+
+function receiveStep(state: ViewerState, step: number, groups: readonly RolloutLine[]): ViewerState {
+  const selection = state.selection ?? { step, group: 0, completion: 0, following: state.run?.alive ?? false };
+  if (selection.step !== step) return state;
+  const before = state.loaded?.step === step ? state.loaded.groups : [];
+  const sorted = [...groups].sort((a, b) => a.group - b.group);
+  const reused = sorted.map((line) => reuseEqual(before.find((known) => known.group === line.group) ?? null, line));
+  const isSame = reused.length === before.length && reused.every((line, index) => line === before[index]);
+  if (isSame && state.loaded?.step === step) return state;
+  return keepPlace(state, { ...state, selection, loaded: { step, groups: reused } });
+}
+
+const maxFrameSets = 24;
+
+function receiveFrames(state: ViewerState, key: string, uris: readonly string[], reason: string | null): ViewerState {
+  const received = { uris, reason };
+  const known = state.frames.get(key) ?? null;
+  if (reuseEqual(known, received) === known) return state;
+  const frames = new Map(state.frames);
+  frames.delete(key);
+  frames.set(key, received);
+  const oldest = frames.keys().next().value;
+  if (frames.size > maxFrameSets && oldest !== undefined) frames.delete(oldest);
+  return { ...state, frames };
+}
+

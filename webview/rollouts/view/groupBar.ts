@@ -1,0 +1,79 @@
+import { isFailedGroup } from "../../../src/protocol/records.ts";
+import type { RolloutLine } from "../../../src/protocol/records.ts";
+import { dropdown, iconButton } from "../../controls.ts";
+import { element, setText, whenChanged } from "../../dom.ts";
+import { icon } from "../../icons.ts";
+import { formatNumber, taskLabels } from "../format.ts";
+import type { GroupView } from "../groupModel.ts";
+import { shownGroup, shownLine } from "../state.ts";
+import type { Dispatch, View } from "./view.ts";
+
+/** The choice of the prompt, its question, and the health of its group. */
+export function createGroupBar(dispatch: Dispatch): View {
+  const previous = iconButton("chevronLeft", "Previous prompt", () => act("previousGroup"));
+  const next = iconButton("chevronRight", "Next prompt", () => act("nextGroup"));
+  const choice = dropdown("Prompt", (value) => dispatch({ kind: "selectGroup", group: Number(value) }));
+  choice.node.classList.add("group-choice");
+  const question = element("h2", { class: "question" });
+  const facts = element("p", { class: "facts" });
+  const stats = element("p", { class: "group-stats" });
+  const node = element("section", { class: "group-bar", label: "Prompt" }, [
+    element("div", { class: "group-nav" }, [
+      element("span", { class: "step-word", text: "Prompt", attributes: { "aria-hidden": "true" } }),
+      previous.node,
+      choice.node,
+      next.node,
+    ]),
+    element("div", { class: "group-text" }, [question, element("div", { class: "group-meta" }, [facts, stats])]),
+  ]);
+
+  const renderChoice = whenChanged((groups: readonly RolloutLine[] | null, line: RolloutLine | null) => {
+    const items = (groups ?? []).map((item, index) => ({
+      value: String(item.group),
+      label: `${index + 1} of ${groups?.length ?? 0} · ${lineLabel(item)}`,
+    }));
+    choice.setItems(items, String(line?.group ?? ""));
+    const index = (groups ?? []).findIndex((item) => item.group === line?.group);
+    previous.setEnabled(index > 0);
+    next.setEnabled(index >= 0 && index < items.length - 1);
+  });
+  const renderLine = whenChanged((line: RolloutLine | null, group: GroupView | null) => {
+    node.hidden = line === null;
+    if (line === null) return;
+    setText(question, group?.record.question ?? `${line.exampleId} could not be rolled out`);
+    setText(facts, `${taskLabels[line.task]} · ${line.datasetId} · ${line.exampleId}`);
+    stats.hidden = group === null;
+    stats.replaceChildren(...(group === null ? [] : statsOf(group)));
+  });
+  return {
+    node,
+    render: (state) => {
+      renderChoice(state.loaded?.groups ?? null, shownLine(state));
+      renderLine(shownLine(state), shownGroup(state));
+    },
+  };
+
+  function act(action: "previousGroup" | "nextGroup"): void {
+    dispatch({ kind: "action", action });
+  }
+}
+
+function lineLabel(line: RolloutLine): string {
+  if (isFailedGroup(line)) return `${line.datasetId} · failed · ${line.exampleId}`;
+  return `${line.datasetId} · ${formatNumber(line.rewardMean)} ± ${formatNumber(line.rewardStd)} · ${line.question}`;
+}
+
+function statsOf(group: GroupView): readonly HTMLElement[] {
+  const { rewardMean, rewardStd } = group.record;
+  const mean = element("span", {
+    class: "stat",
+    text: `Reward ${formatNumber(rewardMean)} ± ${formatNumber(rewardStd)}`,
+    title: "Mean and standard deviation (unbiased) of the group",
+  });
+  if (!group.isZeroVariance) return [mean];
+  const flag = element("span", { class: "flag", title: "Every advantage is 0, so this prompt teaches nothing." }, [
+    icon("warning"),
+    element("span", { text: "All rewards equal: no gradient" }),
+  ]);
+  return [mean, flag];
+}

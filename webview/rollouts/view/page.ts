@@ -1,0 +1,118 @@
+import { isFailedGroup } from "../../../src/protocol/records.ts";
+import type { RolloutLine } from "../../../src/protocol/records.ts";
+import type { ViewerToHost } from "../../../src/protocol/view.ts";
+import { element, setAttribute, setHidden, setText, whenChanged } from "../../dom.ts";
+import { icon } from "../../icons.ts";
+import { latestStep, shownCompletion, shownGroup, shownLine } from "../state.ts";
+import type { ViewerState } from "../state.ts";
+import type { ViewerEvent } from "../update.ts";
+import { createCards } from "./cards.ts";
+import { createFrame } from "./frame.ts";
+import { createGroupBar } from "./groupBar.ts";
+import { createHeader } from "./header.ts";
+import { createOptions } from "./options.ts";
+import { createStrip } from "./strip.ts";
+import { createTimeline } from "./timeline.ts";
+import { createTransport } from "./transport.ts";
+import type { Dispatch } from "./view.ts";
+
+export interface Page {
+  /** `event` is what led to the state. */
+  render(state: ViewerState, event: ViewerEvent | null): void;
+}
+
+type RunCommand = Extract<ViewerToHost, { kind: "runCommand" }>["command"];
+
+export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (command: RunCommand) => void): Page {
+  const header = createHeader(dispatch, runCommand);
+  const groupBar = createGroupBar(dispatch);
+  const transport = createTransport(dispatch);
+  const frame = createFrame(transport.node);
+  const strip = createStrip(dispatch);
+  const timeline = createTimeline(dispatch);
+  const options = createOptions(dispatch);
+  const cards = createCards(dispatch);
+  const message = element("div", { class: "page-message" });
+  const spoken = element("div", { class: "visually-hidden", role: "status" });
+  const body = element("main", { class: "body" }, [
+    element("section", { class: "stage", label: "Video" }, [
+      frame.node,
+      options.node,
+      strip.node,
+      timeline.node,
+    ]),
+    cards.node,
+  ]);
+  root.append(header.node, groupBar.node, message, body, spoken);
+
+  const renderMessage = whenChanged((line: RolloutLine | null, text: string) => {
+    const nodes = messageNodes(line, text);
+    message.hidden = nodes.length === 0;
+    message.replaceChildren(...nodes);
+  });
+  const views = [header, groupBar, frame, transport, strip, timeline, options, cards];
+  return {
+    render: (state, event) => {
+      const isShown = shownGroup(state) !== null;
+      setHidden(body, !isShown);
+      const isStale = state.loaded !== null && state.loaded.step !== state.selection?.step;
+      body.classList.toggle("stale", isStale);
+      setAttribute(body, "aria-busy", String(isStale));
+      for (const view of views) view.render(state);
+      renderMessage(shownLine(state), isShown ? "" : emptyText(state));
+      if (event === null) return;
+      if (isPromptChoice(event)) showTop();
+      if (!isRolloutChoice(event)) return;
+      setText(spoken, shownCompletion(state)?.spoken ?? "");
+      if (event.kind === "action" || cards.scrollsAlone) cards.reveal();
+    },
+  };
+
+  function showTop(): void {
+    cards.node.scrollTop = 0;
+    groupBar.node.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/** Another prompt starts at its question, not where the last one was scrolled to. */
+function isPromptChoice(event: ViewerEvent): boolean {
+  if (event.kind === "selectGroup") return true;
+  return event.kind === "action" && (event.action === "nextGroup" || event.action === "previousGroup");
+}
+
+/** The user chose another rollout: it is told to assistive technology, since the command may come from anywhere. */
+function isRolloutChoice(event: ViewerEvent): boolean {
+  if (event.kind === "selectCompletion") return true;
+  return event.kind === "action" && (event.action === "nextRollout" || event.action === "previousRollout");
+}
+
+function messageNodes(line: RolloutLine | null, text: string): readonly HTMLElement[] {
+  if (line !== null && isFailedGroup(line)) {
+    const { message, where, hint, code } = line.failure;
+    const details = [where, hint].filter((detail) => detail !== undefined);
+    return [
+      element("div", { class: "notice failed-group" }, [
+        icon("error"),
+        element("div", {}, [
+          element("p", { text: message }),
+          ...details.map((detail) => element("p", { class: "notice-detail", text: detail })),
+          element("p", { class: "notice-detail", text: `Code ${code}` }),
+        ]),
+      ]),
+    ];
+  }
+  return text === "" ? [] : [element("p", { class: "empty", text })];
+}
+
+function emptyText(state: ViewerState): string {
+  if (state.run === null) return "Waiting for the run…";
+  if (latestStep(state.run) === null) {
+    return state.run.alive
+      ? "No rollouts yet. The first prompt appears when its completions are sampled and scored."
+      : "This run has no rollouts.";
+  }
+  if (state.loaded === null || state.loaded.step !== state.selection?.step) {
+    return `Loading step ${state.selection?.step ?? ""}…`;
+  }
+  return "This step has no rollouts yet.";
+}
