@@ -1,10 +1,5 @@
 import { endToolkitProbe } from "./toolkitProbe.ts"; // Must come before the toolkit.
 import {
-  Button,
-  Checkbox,
-  Dropdown,
-  Option,
-  TextField,
   provideVSCodeDesignSystem,
   vsCodeButton,
   vsCodeCheckbox,
@@ -12,6 +7,7 @@ import {
   vsCodeOption,
   vsCodeTextField,
 } from "@vscode/webview-ui-toolkit";
+import type { Button, Checkbox, Dropdown, Option, TextField } from "@vscode/webview-ui-toolkit";
 import { setAttribute, setHidden, setText, setTitle } from "./dom.ts";
 import { icon } from "./icons.ts";
 import type { IconName } from "./icons.ts";

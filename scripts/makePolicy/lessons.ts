@@ -2,7 +2,7 @@ import type { Example } from "../../src/engine/data/example.ts";
 import { trackTimestampsSec, clipDurationSec } from "../../src/engine/samples/clip-format.ts";
 import { describeScene, objectText } from "../../src/engine/samples/describe.ts";
 import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
-import { boxAt, isOnScreen, type Scene } from "../../src/engine/samples/scene.ts";
+import { boxAt, colourAt, isOnScreen, type Scene } from "../../src/engine/samples/scene.ts";
 import { tasks } from "../../src/engine/tasks/tasks.ts";
 import { formatBox } from "../../src/engine/tasks/tracking/boxes.ts";
 import type { BoundingBox, Segment, Truth } from "../../src/protocol/tasks.ts";
@@ -50,18 +50,25 @@ export function taskLessons(scene: Scene, loose: Looseness): { short: Lesson[]; 
   return { short: [...grounding, ...groundedQa, ...choice], tracks };
 }
 
-/** Where one object is at one time, or whether it is there: short exercises in looking, in words of their own. */
-export function lookingLessons(scene: Scene, count: number): Lesson[] {
-  const random = seededRandom(scene.seed, scene.index, 3);
-  return Array.from({ length: count }, () => {
-    const object = random.below(scene.objects.length);
-    const timeSec = random.below(16) / 2;
-    const prompt = `Where is ${objectText(scene, object)} at ${timeSec.toFixed(1)} seconds?`;
-    return {
-      prompt,
-      target: isOnScreen(scene, object, timeSec) ? formatBox(boxAt(scene, object, timeSec)) : "Nowhere.",
-    };
-  });
+/** What is where at one time: the exercise in looking, in words of its own. The truth is exact. */
+export function lookingLessons(scene: Scene, timeSec: number, label: number = timeSec): Lesson[] {
+  const seen = scene.objects.flatMap((_, object) =>
+    isOnScreen(scene, object, timeSec)
+      ? [{ object, text: objectAt(scene, object, timeSec), box: formatBox(boxAt(scene, object, timeSec)) }]
+      : [],
+  );
+  const at = `at ${label.toFixed(1)} seconds?`;
+  const everything = seen.map(({ text, box }) => `${text} ${box}`).join(", ");
+  return [
+    { prompt: `What is there ${at}`, target: everything === "" ? "Nothing." : everything },
+    ...seen.map(({ text, box }) => ({ prompt: `Where is ${text} ${at}`, target: box })),
+    ...seen.map(({ text, box }) => ({ prompt: `What is in ${box} ${at}`, target: text })),
+  ];
+}
+
+/** Its colour may be another than its own for a while. */
+function objectAt(scene: Scene, object: number, timeSec: number): string {
+  return `the ${colourAt(scene, object, timeSec)} ${scene.objects[object]?.shape ?? ""}`;
 }
 
 function lesson(question: string, truth: Truth, options?: readonly string[]): Lesson {

@@ -35,6 +35,8 @@ const { values: args } = parseArgs({
     loose: { type: "string", default: "1.5" },
     margin: { type: "string", default: "0.3" },
     save: { type: "string", default: "500" },
+    lessons: { type: "string", default: "clips" }, // or "pictures": two frames at one time
+    looseChance: { type: "string", default: "1" },
   },
 });
 const seed = 1000; // not the sample workspace's
@@ -52,7 +54,13 @@ for (let step = 0; step < steps; step++) {
   const scenes = Array.from({ length: Number(args.clips) }, (_, i) =>
     makeScene(seed, Number(args.first) + step * Number(args.clips) + i),
   );
-  const targets = scenes.map((scene) => targetOf(clipOf(scene), rowsOf(scene)));
+  const targets = scenes.map((scene) => {
+    if (args.lessons === "pictures") {
+      const timeSec = seededRandom(seed, scene.index, 7).uniform(0, 7.9);
+      return targetOf(clipOf(scene, [timeSec, Math.min(7.9, timeSec + 0.1)], 1), pictureRows(scene, timeSec));
+    }
+    return targetOf(clipOf(scene, frameTimesSec, clipDurationSec), rowsOf(scene));
+  });
   const answerTokens = targets
     .flatMap((t) => t.isTarget_G_T ?? [])
     .flat()
@@ -71,19 +79,29 @@ for (let step = 0; step < steps; step++) {
     await writeCheckpoint(args.out, policy.checkpoint, "bfloat16");
 }
 
+function pictureRows(scene: Scene, timeSec: number): Lesson[][] {
+  const random = seededRandom(scene.seed, scene.index, 5);
+  const [everything, ...single] = lookingLessons(scene, timeSec, 0);
+  const asked = random.shuffle(single);
+  return [everything === undefined ? [] : [everything], asked.slice(0, 2), asked.slice(2, 4)].filter(
+    (row) => row.length > 0,
+  );
+}
+
 /** Rows of a clip: the tracking answer alone, the other lessons as turns of one conversation each. */
 function rowsOf(scene: Scene): Lesson[][] {
   const { short, tracks } = taskLessons(scene, loose);
   const random = seededRandom(scene.seed, scene.index, 4);
   const asked = random.shuffle(short);
-  const looking = lookingLessons(scene, 6);
+  const times = Array.from({ length: 6 }, () => random.below(16) / 2);
+  const looking = times.map((timeSec) => random.shuffle(lookingLessons(scene, timeSec)));
   const pick = (lessons: readonly Lesson[], i: number): Lesson[] =>
     lessons.slice(i % lessons.length, (i % lessons.length) + 1);
   return [
     pick(tracks, random.below(16)),
     [...pick(asked, 0), ...pick(asked, 1)],
     [...pick(asked, 2), ...pick(asked, 3)],
-    looking,
+    looking.flatMap((lessons) => lessons.slice(0, 1)),
   ];
 }
 
@@ -120,22 +138,21 @@ function targetOf(clip: Clip, rows: readonly (readonly Lesson[])[]): SftTarget {
   };
 }
 
-function clipOf(scene: Scene): Clip {
-  const frames = frameTimesSec.length;
+function clipOf(scene: Scene, timesSec: readonly number[], durationSec: number): Clip {
   return {
-    pixels_FHWC: renderScene(scene, frameTimesSec),
+    pixels_FHWC: renderScene(scene, timesSec),
     seen: {
       path: "",
       hash: "",
-      durationSec: clipDurationSec,
+      durationSec,
       videoFps: clipFps,
-      frameIndices: frameTimesSec.map((t) => Math.round(t * clipFps)),
-      timestampsSec: frameTimesSec,
+      frameIndices: timesSec.map((_, i) => i),
+      timestampsSec: timesSec,
       widthPx: frameSidePx,
       heightPx: frameSidePx,
       sourceWidthPx: frameSidePx,
       sourceHeightPx: frameSidePx,
-      visualTokens: (frames / 2) * 16,
+      visualTokens: (timesSec.length / 2) * 16,
       frameSet: `${scene.seed}/${scene.index}`,
     },
   };
@@ -146,7 +163,7 @@ function corpus(): string[] {
   const scenes = Array.from({ length: 400 }, (_, i) => makeScene(seed + 1, i));
   const lessons = scenes.flatMap((scene) => {
     const { short, tracks } = taskLessons(scene, loose);
-    return [...short, ...tracks, ...lookingLessons(scene, 2)];
+    return [...short, ...tracks, ...lookingLessons(scene, 2.5)];
   });
   const decimals = Array.from({ length: 101 }, (_, i) => (i / 100).toFixed(2));
   const seconds = Array.from({ length: 101 }, (_, i) => (i / 10).toFixed(1));

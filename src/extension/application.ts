@@ -4,6 +4,7 @@ import { runDoctor } from "../protocol/messages.ts";
 import type { CommandId } from "./commands.ts";
 import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
 import { EngineClient } from "./engine/engineClient.ts";
+import { thrownText } from "./errorText.ts";
 import { debounce, DisposableStore, once } from "./lifetime.ts";
 import { openRunFolder, pickRun, resumeRun, runDirOf, showRunLog, stopRun } from "./runs/runCommands.ts";
 import { createStatusItem, showNotice } from "./runs/runFeedback.ts";
@@ -112,7 +113,7 @@ export class Application {
 
   private async runStarted(runDir: string): Promise<void> {
     this.folders.add(runDir);
-    await this.registry.refresh();
+    await this.registry.find(runDir);
     this.viewers.open(runDir);
   }
 
@@ -144,13 +145,16 @@ export class Application {
 
   private refreshRuns(): void {
     if (this.engine.state.kind === "failed") return; // said already; a file event is no reason to say it again
-    this.registry.refresh().catch((error: unknown) => this.log.warn(`Cannot list the runs: ${String(error)}`));
+    this.registry.refresh().catch((error: unknown) => this.log.warn(`Cannot list the runs: ${thrownText(error)}`));
   }
 
   private configurationChanged(event: vscode.ConfigurationChangeEvent): void {
     if (!changesEngine(event)) return;
     void this.prepareTerminals();
-    this.engine.restart().catch((error: unknown) => showError(error, this.log));
+    this.engine.restart().then(
+      () => this.lookForFfmpeg(),
+      (error: unknown) => showError(error, this.log),
+    );
   }
 
   private engineChanged(): void {
@@ -169,7 +173,7 @@ export class Application {
       const { checks } = await this.engine.request(runDoctor, {});
       await setFfmpegMissing(ffmpegFailed(checks));
     } catch (error) {
-      this.log.warn(`Cannot look for ffmpeg: ${error instanceof Error ? error.message : String(error)}`);
+      this.log.warn(`Cannot look for ffmpeg: ${thrownText(error)}`);
     }
   }
 
@@ -180,7 +184,7 @@ export class Application {
     try {
       await writeLaunchers(binDir, target);
     } catch (error) {
-      return this.log.warn(`video-rft is not on the PATH of terminals: ${String(error)}`);
+      return this.log.warn(`video-rft is not on the PATH of terminals: ${thrownText(error)}`);
     }
     const variables = this.context.environmentVariableCollection;
     variables.description = "Puts the command line of Video RFT, `video-rft`, on the PATH.";

@@ -1,13 +1,22 @@
 import * as vscode from "vscode";
-import { formatError, UserError, type ErrorCode } from "../protocol/errors.ts";
-import type { CommandId } from "./commands.ts";
-import { commandTable } from "./commands.ts";
+import { UserError, type ErrorCode } from "../protocol/errors.ts";
+import { commandTable, type CommandId } from "./commands.ts";
+import { thrownText } from "./errorText.ts";
+import { ffmpegPath, openFfmpegSetting } from "./setup/settings.ts";
 
-/** What a button of an error message runs, where the error is one that a command mends. */
-const remedies: Partial<Record<ErrorCode, CommandId>> = {
-  "no-ffmpeg": "videoRft.fetchFfmpeg",
-  disconnected: "videoRft.restartEngine",
-};
+interface Remedy {
+  readonly title: string;
+  readonly run: () => Thenable<unknown>;
+}
+
+/** What a button of an error message does, where the error is one that a click mends. */
+function remedyOf(code: ErrorCode): Remedy | undefined {
+  if (code === "disconnected") return commandRemedy("videoRft.restartEngine");
+  if (code !== "no-ffmpeg") return undefined;
+  // The setting is the only place that is looked at, so fetching one would not help.
+  if (ffmpegPath() !== null) return { title: "Open Setting", run: openFfmpegSetting };
+  return commandRemedy("videoRft.fetchFfmpeg");
+}
 
 /**
  * Tells the user about an error, once, with its remedy and *Show Log*. Cancelling is no error. Anything but a
@@ -15,19 +24,23 @@ const remedies: Partial<Record<ErrorCode, CommandId>> = {
  */
 export function showError(error: unknown, log: vscode.LogOutputChannel): void {
   if (UserError.is(error, "cancelled")) return;
+  const text = thrownText(error);
   if (UserError.is(error)) {
-    log.error(formatError(error.toData()));
-    void offer(formatError(error.toData()), remedies[error.code]);
+    log.error(text);
+    void offer(text, remedyOf(error.code), log);
     return;
   }
-  log.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  void offer(error instanceof Error ? error.message : String(error), undefined);
+  log.error(error instanceof Error ? (error.stack ?? text) : text);
+  void offer(text, undefined, log);
 }
 
-async function offer(message: string, remedy: CommandId | undefined): Promise<void> {
-  const showLog: CommandId = "videoRft.showEngineLog";
-  const buttons = remedy === undefined ? [] : [commandTable[remedy].title];
+async function offer(message: string, remedy: Remedy | undefined, log: vscode.LogOutputChannel): Promise<void> {
+  const buttons = remedy === undefined ? [] : [remedy.title];
   const chosen = await vscode.window.showErrorMessage(message, ...buttons, "Show Log");
-  if (chosen === undefined) return;
-  await vscode.commands.executeCommand(chosen === "Show Log" || remedy === undefined ? showLog : remedy);
+  if (chosen === "Show Log") log.show();
+  else if (chosen !== undefined) await remedy?.run();
+}
+
+function commandRemedy(id: CommandId): Remedy {
+  return { title: commandTable[id].title, run: () => vscode.commands.executeCommand(id) };
 }

@@ -56,7 +56,7 @@ test("the tooltip says what failed, and where the run lies", () => {
     runRow(states["failed"] ?? trackedRun()).tooltip,
     [
       "shapes: failed",
-      "the loss is not finite",
+      "the loss is not finite.",
       "step 42/200 · r 0.61",
       "Started 2026-01-02T10:00:00.000Z",
       "/ws/runs/2026-01-02-shapes",
@@ -128,7 +128,7 @@ test("a message comes when a run that went on has ended or failed, and only then
     "stopping: -",
     "stopped: -",
     "finished: Run shapes has finished: step 200/200, r 0.87.",
-    "failed: Run shapes failed at step 42/200: the loss is not finite",
+    "failed: Run shapes failed at step 42/200: the loss is not finite.",
     "crashed: Run shapes crashed at step 42/200. It can go on from its last checkpoint.",
   ]);
   for (const after of Object.values(states)) {

@@ -149,7 +149,7 @@ test("frames that cannot be had come with the reason", async () => {
     throw new UserError({ code: "bad-video", message: "the file is gone", where: "/v/a.mp4", hint: "Put it back." });
   };
   await host.receive({ kind: "needFrames", step: 3, group: 0 });
-  assert.deepEqual(sent, ["frames 3/0 /v/a.mp4: the file is gone Put it back."]);
+  assert.deepEqual(sent, ["frames 3/0 /v/a.mp4: the file is gone. Put it back."]);
 });
 
 test("messages of an unknown kind are dropped", () => {

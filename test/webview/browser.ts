@@ -89,14 +89,17 @@ async function openPage(
     });
   }, state);
   await page.goto(origin);
-  const setTheme = (next: Theme): Promise<void> =>
-    page.evaluate(({ kind, variables }) => {
+  const setTheme = async (next: Theme): Promise<void> => {
+    await page.evaluate(({ kind, variables }) => {
+      document.documentElement.removeAttribute("style");
       for (const [name, value] of Object.entries(variables)) {
         document.documentElement.style.setProperty(`--vscode-${name}`, value);
       }
       document.body.dataset["vscodeThemeKind"] = kind;
       document.body.className = kind;
     }, next);
+    await settle(page);
+  };
   await setTheme(theme);
   return {
     page,

@@ -79,7 +79,20 @@ test("boxes count their positions; four numbers of another meaning stay text", (
 test("no text is lost, whatever the policy writes", () => {
   const piece = fc.oneof(
     fc.string(),
-    fc.constantFrom("5.0", "1:05", "[0.1, 0.2, 0.3, 0.4]", " to ", "(", ")", ", ", " s", "between ", " and ", "at ", "-"),
+    fc.constantFrom(
+      "5.0",
+      "1:05",
+      "[0.1, 0.2, 0.3, 0.4]",
+      " to ",
+      "(",
+      ")",
+      ", ",
+      " s",
+      "between ",
+      " and ",
+      "at ",
+      "-",
+    ),
   );
   fc.assert(
     fc.property(fc.array(piece), fc.boolean(), (pieces, numbersAreTimes) => {

@@ -76,6 +76,7 @@ test("times go to positions and back", () => {
 test("the nearest index is the earlier one of two equally near", () => {
   assert.equal(nearestIndex([0, 1, 2], 1.4), 1);
   assert.equal(nearestIndex([0, 1, 2], 0.5), 0);
+  assert.equal(nearestIndex([0.017, 1.017], 0.517), 0); // half-way but for rounding
   assert.equal(nearestIndex([], 1), -1);
 });
 

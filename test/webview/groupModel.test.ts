@@ -22,7 +22,10 @@ test("each rollout has a sentence for the screen reader", () => {
     ],
   );
   assert.match(buildGroup(tracking).completions[2]?.spoken ?? "", /8 boxes, IoU 0\.78$/);
-  assert.match(buildGroup(groundedQa).completions[2]?.spoken ?? "", /option A, wrong, segments 1\.2 to 2\.8 s, 4\.8 to 6\.0 s/);
+  assert.match(
+    buildGroup(groundedQa).completions[2]?.spoken ?? "",
+    /option A, wrong, segments 1\.2 to 2\.8 s, 4\.8 to 6\.0 s/,
+  );
 });
 
 test("the overlap is the engine's value, and computed where no reward gave one", () => {
@@ -66,7 +69,7 @@ test("boxes are those of the nearest position", () => {
   assert.equal(boxAt([], 1), null);
 });
 
-test("the overlay draws others, truth, selection and a hovered box, from back to front", () => {
+test("the overlay draws others, selection, truth and a hovered box, from back to front", () => {
   const group = buildGroup(tracking);
   const hovered = { kind: "box", box: squareAt(3) } as const;
   const shapes = overlayShapes(group, group.completions[4] ?? null, 0, hovered);
@@ -80,8 +83,8 @@ test("the overlay draws others, truth, selection and a hovered box, from back to
       "ghost negative",
       "ghost negative",
       "ghost negative",
-      "truth neutral",
       "prediction negative",
+      "truth neutral",
       "highlight neutral",
     ],
   );
@@ -89,7 +92,16 @@ test("the overlay draws others, truth, selection and a hovered box, from back to
 });
 
 test("the first time of a prediction", () => {
-  assert.equal(firstTimeSec([{ startSec: 4, endSec: 5 }, { startSec: 2, endSec: 3 }], []), 2);
+  assert.equal(
+    firstTimeSec(
+      [
+        { startSec: 4, endSec: 5 },
+        { startSec: 2, endSec: 3 },
+      ],
+      [],
+    ),
+    2,
+  );
   assert.equal(firstTimeSec([], []), null);
 });
 
@@ -102,9 +114,15 @@ test("the run's state in words", () => {
   assert.equal(text({}), "Running · sampling · step 42 of 200 (active) stop");
   assert.equal(text({ alive: false }), "Ended unexpectedly after step 42 of 200 (error) resume");
   assert.equal(text({ state: { ...state, status: "stopping" } }), "Stopping · step 42 of 200 (active)");
-  assert.equal(text({ alive: false, state: { ...state, status: "stopped" } }), "Stopped after step 42 of 200 (idle) resume");
+  assert.equal(
+    text({ alive: false, state: { ...state, status: "stopped" } }),
+    "Stopped after step 42 of 200 (idle) resume",
+  );
   assert.equal(text({ alive: false, state: { ...state, status: "finished" } }), "Finished · 200 steps (done)");
-  assert.equal(text({ alive: false, state: { ...state, status: "failed" } }), "Failed after step 42 of 200 (error) resume");
+  assert.equal(
+    text({ alive: false, state: { ...state, status: "failed" } }),
+    "Failed after step 42 of 200 (error) resume",
+  );
 });
 
 test("a step without metrics leaves a gap in the reward curve", () => {

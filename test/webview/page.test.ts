@@ -1,63 +1,19 @@
 import assert from "node:assert/strict";
-import fs from "node:fs";
-import path from "node:path";
-import { after, before, test } from "node:test";
-import type { ViewerToHost } from "../../src/protocol/view.ts";
-import { attack, frameCount, sampleGroups, sampleRun, squareAt, timestampsSec, trackTruth } from "./sample.ts";
-import { settle, startViewerBrowser } from "./browser.ts";
-import type { ViewerBrowser, ViewerPage } from "./browser.ts";
-import { framePng } from "./frames.ts";
-import { darkModern, highContrast, highContrastLight, lightModern } from "./themes.ts";
-import type { Theme } from "./themes.ts";
+import { test } from "node:test";
+import { settle } from "./browser.ts";
+import type { ViewerPage } from "./browser.ts";
+import { frameText, lastPosted, useBrowser, withPage } from "./pageFixture.ts";
+import { attack, frameCount, sampleGroups, sampleRun, squareAt, trackTruth } from "./sample.ts";
 
-const frames = Array.from({ length: frameCount }, (_, index) => framePng(112, 112, squareAt(index)));
-const screenshots = path.resolve("out/screenshots");
-let browser: ViewerBrowser;
-
-before(async () => {
-  fs.mkdirSync(screenshots, { recursive: true });
-  browser = await startViewerBrowser(frames);
-});
-after(async () => {
-  await browser.close();
-});
-
-interface OpenOptions {
-  readonly theme?: Theme;
-  readonly width?: number;
-  readonly state?: unknown;
-}
-
-/** A page with the sample at hand; closed after `use`, which must leave no error and no violation of the CSP. */
-async function withPage(options: OpenOptions, use: (viewer: ViewerPage) => Promise<void>): Promise<void> {
-  const { theme = darkModern, width = 1200, state } = options;
-  const viewer = await browser.open({ theme, width, height: 900, state });
-  await viewer.send({ kind: "run", run: sampleRun() });
-  await viewer.send({ kind: "step", step: 42, groups: sampleGroups(42) });
-  for (const group of [0, 1, 2, 3]) {
-    await viewer.send({ kind: "frames", step: 42, group, uris: frames.map((_, index) => browser.frameUri(index)) });
-  }
-  const image = viewer.page.locator(".frame-image[src]");
-  if ((await image.count()) > 0) await image.evaluate((node: HTMLImageElement) => node.decode());
-  await use(viewer);
-  assert.deepEqual(await viewer.problems(), []);
-  await viewer.close();
-}
-
-async function lastPosted<Kind extends ViewerToHost["kind"]>(
-  viewer: ViewerPage,
-  kind: Kind,
-): Promise<Extract<ViewerToHost, { kind: Kind }> | undefined> {
-  const posted = await viewer.posted();
-  return posted.filter((message): message is Extract<ViewerToHost, { kind: Kind }> => message.kind === kind).at(-1);
-}
-
-const frameText = (viewer: ViewerPage): Promise<string> => viewer.page.locator(".frame-position").innerText();
+useBrowser();
 
 test("the page says it is ready and asks for what it lacks", async () => {
   await withPage({}, async (viewer) => {
     const posted = await viewer.posted();
-    assert.deepEqual(posted.map((message) => message.kind), ["ready", "selected", "needStep", "needFrames"]);
+    assert.deepEqual(
+      posted.map((message) => message.kind),
+      ["ready", "selected", "needStep", "needFrames"],
+    );
     assert.deepEqual(posted[0], { kind: "ready", selection: null });
   });
 });
@@ -125,9 +81,9 @@ test("lanes show truth and predictions on one time axis", async () => {
       "Rollout 3 of 8, reward 1.71, advantage +0.79, segment 3.2 to 5.9 s, tIoU 0.71",
     );
     assert.equal(await page.locator("#lane-3 .track").innerText(), "No two times in the answer");
-    const colors = await page.locator("#lane-0 .bar, #lane-4 .bar").evaluateAll((bars) =>
-      bars.map((bar) => getComputedStyle(bar).backgroundColor),
-    );
+    const colors = await page
+      .locator("#lane-0 .bar, #lane-4 .bar")
+      .evaluateAll((bars) => bars.map((bar) => getComputedStyle(bar).backgroundColor));
     assert.notEqual(colors[0], colors[1]);
   });
 });
@@ -175,7 +131,10 @@ test("boxes of truth, selection and the others are painted where they are", asyn
     for (let index = 0; index < 4; index += 1) await viewer.send({ kind: "action", action: "nextFrame" });
     const truth = trackTruth[2]?.box ?? squareAt(0);
     const shift = 0.012 * 4 * 2; // of completion 5 at position 3
-    assert.equal(await page.locator(".frame-overlay").getAttribute("data-boxes"), `${"ghost ".repeat(7)}truth prediction`);
+    assert.equal(
+      await page.locator(".frame-overlay").getAttribute("data-boxes"),
+      `${"ghost ".repeat(7)}prediction truth`,
+    );
     // Truth is dashed: most of its edge is green, some is halo. The prediction of a negative advantage is orange.
     assert.ok((await edgeShare(viewer, truth.x0, truth.y0 + 0.04, truth.y1 - 0.04, [137, 209, 133])) > 0.4);
     assert.ok((await edgeShare(viewer, truth.x1 + shift, truth.y0 + 0.08, truth.y1, [209, 134, 22])) > 0.9);
@@ -243,11 +202,21 @@ test("a prompt that failed and a run that failed say why", async () => {
   await withPage({}, async (viewer) => {
     const { page } = viewer;
     for (let index = 0; index < 4; index += 1) await viewer.send({ kind: "action", action: "nextGroup" });
-    assert.match(await page.locator(".failed-group").innerText(), /moov atom not found[^]*broken\.mp4[^]*Copy the file again/);
+    assert.match(
+      await page.locator(".failed-group").innerText(),
+      /moov atom not found[^]*broken\.mp4[^]*Copy the file again/,
+    );
     assert.equal(await page.locator(".card").count(), 0);
-    const state = { ...sampleRun().state, status: "failed", error: { code: "backend-died", message: "The backend ended." } };
+    const state = {
+      ...sampleRun().state,
+      status: "failed",
+      error: { code: "backend-died", message: "The backend ended." },
+    };
     // SAFETY: the literals are those of RunState.
-    await viewer.send({ kind: "run", run: sampleRun({ alive: false, state: state as ReturnType<typeof sampleRun>["state"] }) });
+    await viewer.send({
+      kind: "run",
+      run: sampleRun({ alive: false, state: state as ReturnType<typeof sampleRun>["state"] }),
+    });
     assert.equal(await page.locator(".run .notice").innerText(), "The backend ended.");
     await page.getByRole("button", { name: "Resume run" }).click();
     assert.deepEqual(await lastPosted(viewer, "runCommand"), { kind: "runCommand", command: "resumeRun" });
@@ -298,7 +267,8 @@ test("a snapshot without news touches nothing of the page", async () => {
         characterData: true,
       });
     });
-    const changes = (): Promise<number> => viewer.page.evaluate(() => (globalThis as unknown as { changes: number }).changes);
+    const changes = (): Promise<number> =>
+      viewer.page.evaluate(() => (globalThis as unknown as { changes: number }).changes);
     await viewer.send({ kind: "run", run: sampleRun() });
     await viewer.send({ kind: "step", step: 42, groups: sampleGroups(42) });
     assert.equal(await changes(), 0);
@@ -367,60 +337,5 @@ test("everything is reached and used by the keyboard", async () => {
     assert.equal((await selected())?.step, 40);
     await press("vscode-dropdown.group-choice", "ArrowDown", "Enter");
     assert.equal((await selected())?.group, 1);
-  });
-});
-
-test("narrow or wide, nothing runs out of the page", async () => {
-  for (const [theme, width, columns] of [
-    [darkModern, 420, 1],
-    [lightModern, 1100, 2],
-    [highContrast, 1100, 2],
-    [darkModern, 1500, 3],
-  ] as const) {
-    await withPage({ theme, width }, async (viewer) => {
-      const { page } = viewer;
-      for (const name of ["grounding", "tracking", "grounded-qa", "choice", "failed"]) {
-        if (name !== "grounding") await viewer.send({ kind: "action", action: "nextGroup" });
-        if (name === "tracking") await viewer.send({ kind: "action", action: "nextFrame" });
-        const overflow = await page.evaluate(() =>
-          [document.documentElement, ...document.querySelectorAll(".stage, .rollouts, .card, .header, .group-bar")]
-            .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== "contents")
-            .map((node) => `${node.className} ${node.scrollWidth} > ${node.clientWidth}`),
-        );
-        assert.deepEqual(overflow, [], `${name} at ${width}`);
-        await page.screenshot({ path: path.join(screenshots, `viewer-${theme.name}-${width}-${name}.png`) });
-      }
-      await viewer.send({ kind: "action", action: "previousGroup" });
-      const lefts = await page.locator(".card").evaluateAll((cards) => cards.map((card) => card.getBoundingClientRect().left));
-      assert.equal(new Set(lefts.map(Math.round)).size, columns);
-    });
-  }
-});
-
-test("axe finds no serious fault in any theme", async () => {
-  const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-  await withPage({}, async (viewer) => {
-    await viewer.page.evaluate(axe);
-    for (const theme of [darkModern, lightModern, highContrast, highContrastLight]) {
-      await viewer.setTheme(theme);
-      for (const name of ["grounding", "tracking", "grounded-qa", "choice", "failed"]) {
-        if (name !== "grounding") await viewer.send({ kind: "action", action: "nextGroup" });
-        const found = await viewer.page.evaluate(async () => {
-          interface Violation {
-            readonly id: string;
-            readonly impact: string;
-            readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-          }
-          const scope = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
-          const { violations } = await scope.axe.run();
-          return violations
-            .filter(({ impact }) => impact === "serious" || impact === "critical")
-            .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
-        });
-        assert.deepEqual(found, [], `${theme.name}, ${name}`);
-      }
-      for (let index = 0; index < 4; index += 1) await viewer.send({ kind: "action", action: "previousGroup" });
-    }
-    assert.equal(timestampsSec.length, frameCount);
   });
 });

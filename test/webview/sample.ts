@@ -39,7 +39,9 @@ export function sampleRun(change: Partial<ViewerRun> = {}, steps = 42): ViewerRu
   };
 }
 
-export function sampleGroups(step: number): readonly [GroupRecord, GroupRecord, GroupRecord, GroupRecord, FailedGroupRecord] {
+export function sampleGroups(
+  step: number,
+): readonly [GroupRecord, GroupRecord, GroupRecord, GroupRecord, FailedGroupRecord] {
   return [grounding(step), tracking(step), groundedQa(step), choice(step), failed(step)];
 }
 
@@ -52,15 +54,28 @@ function grounding(step: number): GroupRecord {
   const truth: Truth = { task: "temporal-grounding", segment: { startSec: 3.1, endSec: 5.2 } };
   const answers: readonly [string, ParsedAnswer, number, number][] = [
     [
-      thinking("The square enters around 2.9 s and it touches the wall at 5.0 seconds, so from 3.0 to 5.0.", "3.00 to 5.00"),
+      thinking(
+        "The square enters around 2.9 s and it touches the wall at 5.0 seconds, so from 3.0 to 5.0.",
+        "3.00 to 5.00",
+      ),
       segment(3, 5),
       1,
       0.905,
     ],
     [thinking("It starts moving at 1.5 and stops near 00:04.", "1.50 to 4.00"), segment(1.5, 4), 1, 0.243],
     [thinking("The red square moves between 3 and 6 s.", "3.20 to 5.90"), segment(3.2, 5.9), 1, 0.714],
-    [`<think>${attack} at 2.0 s</think>\n<answer>${attack}</answer>`, failedAnswer("temporal-grounding", "no-interval"), 1, 0],
-    [thinking("The event is late in the video, I guess 6.0 to 7.5 s, well before 40 s.", "6.00 to 7.50"), segment(6, 7.5), 1, 0],
+    [
+      `<think>${attack} at 2.0 s</think>\n<answer>${attack}</answer>`,
+      failedAnswer("temporal-grounding", "no-interval"),
+      1,
+      0,
+    ],
+    [
+      thinking("The event is late in the video, I guess 6.0 to 7.5 s, well before 40 s.", "6.00 to 7.50"),
+      segment(6, 7.5),
+      1,
+      0,
+    ],
     [thinking(longReasoning, "2.80 to 5.20"), segment(2.8, 5.2), 1, 0.875],
     [
       "<think>The square moves to the right and the circle stays where it is. The square moves to the right and the circle stays",
@@ -72,7 +87,9 @@ function grounding(step: number): GroupRecord {
   ];
   const rewards = answers.map(([, , format, tiou]) => [part("format", format), part("tiou", tiou)]);
   const parts = rewards.map((row, k) =>
-    answers[k]?.[1].failures.length === 0 ? row : [part("format", row[0]?.value ?? 0), { ...part("tiou", 0), reason: "no segment" }],
+    answers[k]?.[1].failures.length === 0
+      ? row
+      : [part("format", row[0]?.value ?? 0), { ...part("tiou", 0), reason: "no segment" }],
   );
   const texts = answers.map(([text, parsed]) => ({ text, parsed }));
   return group(step, 0, "temporal-grounding", "The red square touches the right wall", truth, texts, parts);
@@ -82,10 +99,16 @@ function tracking(step: number): GroupRecord {
   const answers = Array.from({ length: 8 }, (_, k) => {
     const boxes = trackTruth.map(({ box }, position) => shifted(box, 0.012 * k * position, 0.008 * k));
     const list = boxes.map((box) => `[${[box.x0, box.y0, box.x1, box.y1].map((x) => x.toFixed(2)).join(", ")}]`);
-    const text = thinking("The square keeps its size and goes to the right, starting at [0.10, 0.35, 0.30, 0.60].", `[${list.join(", ")}]`);
+    const text = thinking(
+      "The square keeps its size and goes to the right, starting at [0.10, 0.35, 0.30, 0.60].",
+      `[${list.join(", ")}]`,
+    );
     return { text, parsed: { task: "tracking", boxes, failures: [] } satisfies ParsedAnswer };
   });
-  const parts = answers.map((_, k) => [part("format", 1), { ...part("box-iou", Math.max(0, 1 - 0.11 * k)), weight: 0.5 }]);
+  const parts = answers.map((_, k) => [
+    part("format", 1),
+    { ...part("box-iou", Math.max(0, 1 - 0.11 * k)), weight: 0.5 },
+  ]);
   return group(step, 1, "tracking", "the red square", { task: "tracking", boxes: trackTruth }, answers, parts);
 }
 
@@ -107,14 +130,25 @@ function groundedQa(step: number): GroupRecord {
     const answer = option === "" ? "I do not know" : option;
     const text = `<think>The circle turns blue at 1.0 s.</think><answer>${answer}</answer><glue>[${glue}]</glue>`;
     const failures = option === "" ? (["no-option"] as const) : [];
-    return { text, parsed: { task: "grounded-qa", segments, failures, ...(option === "" ? {} : { option }) } satisfies ParsedAnswer };
+    return {
+      text,
+      parsed: { task: "grounded-qa", segments, failures, ...(option === "" ? {} : { option }) } satisfies ParsedAnswer,
+    };
   });
   const parts = answers.map(({ parsed }, k) => [
     part("format", 1),
     part("accuracy", "option" in parsed && parsed.option === "B" ? 1 : 0),
     k === 5 ? { ...part("tiou", null), error: "Timed out after 1000 ms" } : part("tiou", 0.9 - 0.08 * k),
   ]);
-  const record = group(step, 2, "grounded-qa", "When the circle changes, which colour does it take?", truth, answers, parts);
+  const record = group(
+    step,
+    2,
+    "grounded-qa",
+    "When the circle changes, which colour does it take?",
+    truth,
+    answers,
+    parts,
+  );
   return { ...record, options: ["red", "blue", "green", "yellow"] };
 }
 
@@ -177,7 +211,12 @@ function group(
     version: 1,
     step,
     group: index,
-    datasetId: { "temporal-grounding": "grounding", tracking: "tracking", "grounded-qa": "grounded-qa", "multiple-choice": "choice" }[task],
+    datasetId: {
+      "temporal-grounding": "grounding",
+      tracking: "tracking",
+      "grounded-qa": "grounded-qa",
+      "multiple-choice": "choice",
+    }[task],
     exampleId: `clip_${100 + step}_${index}`,
     task,
     prompt: question,

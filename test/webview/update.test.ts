@@ -20,7 +20,10 @@ import type { ViewerEvent } from "../../webview/rollouts/update.ts";
 import { frameCount, sampleGroups, sampleRun, timestampsSec } from "./sample.ts";
 
 /** A page without a document: applies events and keeps what it would have posted. */
-function play(events: readonly ViewerEvent[], from = initialState(null)): { state: ViewerState; posted: ViewerToHost[] } {
+function play(
+  events: readonly ViewerEvent[],
+  from = initialState(null),
+): { state: ViewerState; posted: ViewerToHost[] } {
   const posted: ViewerToHost[] = [];
   let state = from;
   for (const event of events) {
@@ -135,7 +138,8 @@ test("every action is harmless before anything has arrived and on a failed promp
 });
 
 test("frames are stepped by their own timestamps", () => {
-  const act = (state: ViewerState, action: (typeof viewerActions)[number]): ViewerState => update(state, { kind: "action", action });
+  const act = (state: ViewerState, action: (typeof viewerActions)[number]): ViewerState =>
+    update(state, { kind: "action", action });
   assert.equal(currentTimeSec(act(loaded, "nextFrame")), 0.517);
   assert.equal(currentFrame(act(loaded, "lastFrame")), frameCount - 1);
   assert.equal(currentFrame(act(act(loaded, "lastFrame"), "firstFrame")), 0);
@@ -164,8 +168,17 @@ test("the playhead stays on the same video and starts anew on another", () => {
   const others = sampleGroups(42).map((line) =>
     "video" in line ? { ...line, video: { ...line.video, frameSet: `set ${line.group}` } } : line,
   );
-  const distinct = play([{ kind: "run", run: sampleRun() }, { kind: "step", step: 42, groups: others }]).state;
-  const moved = play([{ kind: "seek", timeSec: 5 }, { kind: "action", action: "nextGroup" }], distinct).state;
+  const distinct = play([
+    { kind: "run", run: sampleRun() },
+    { kind: "step", step: 42, groups: others },
+  ]).state;
+  const moved = play(
+    [
+      { kind: "seek", timeSec: 5 },
+      { kind: "action", action: "nextGroup" },
+    ],
+    distinct,
+  ).state;
   assert.equal(currentTimeSec(moved), timestampsSec[0]);
 });
 
@@ -179,7 +192,12 @@ test("reasoning folds one by one, and all together by the command", () => {
 });
 
 test("frames are kept for the latest groups only", () => {
-  const events = Array.from({ length: 30 }, (_, group): ViewerEvent => ({ kind: "frames", step: 42, group, uris: [`f${group}`] }));
+  const events = Array.from({ length: 30 }, (_, group): ViewerEvent => ({
+    kind: "frames",
+    step: 42,
+    group,
+    uris: [`f${group}`],
+  }));
   const { state } = play(events, loaded);
   assert.equal(state.frames.size, 24);
   assert.equal(state.frames.has("42/29"), true);
@@ -187,12 +205,25 @@ test("frames are kept for the latest groups only", () => {
 });
 
 test("the saved state survives, and what another version wrote does not hurt", () => {
-  const state = play([{ kind: "selectCompletion", completion: 2, timeSec: 3 }, { kind: "speed", speed: 4 }], loaded).state;
+  const state = play(
+    [
+      { kind: "selectCompletion", completion: 2, timeSec: 3 },
+      { kind: "speed", speed: 4 },
+    ],
+    loaded,
+  ).state;
   const saved = readSavedState(JSON.parse(JSON.stringify(savedStateOf(state))));
   assert.deepEqual(saved, savedStateOf(state));
   const restored = play(opened, initialState(saved)).state;
   assert.deepEqual([restored.selection, restored.timeSec, restored.speed], [state.selection, 3, 4]);
-  for (const value of [null, undefined, 3, {}, { version: 2 }, { version: 1, timeSec: "x", speed: 1, isReasoningOpen: true }]) {
+  for (const value of [
+    null,
+    undefined,
+    3,
+    {},
+    { version: 2 },
+    { version: 1, timeSec: "x", speed: 1, isReasoningOpen: true },
+  ]) {
     assert.equal(readSavedState(value), null);
   }
   assert.equal(readSavedState({ ...savedStateOf(state), selection: { step: -1 } })?.selection, null);

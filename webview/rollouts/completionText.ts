@@ -78,7 +78,8 @@ function tokenOf(match: RegExpMatchArray, options: LinkOptions, boxPosition: num
   const groups = match.groups ?? {};
   if (groups["x0"] !== undefined) return boxToken(match[0], groups, boxPosition);
   if (groups["start"] !== undefined && groups["end"] !== undefined) {
-    const hasUnit = groups["startUnit"] !== undefined || groups["endUnit"] !== undefined || groups["start"].includes(":");
+    const hasUnit =
+      groups["startUnit"] !== undefined || groups["endUnit"] !== undefined || groups["start"].includes(":");
     if (!hasUnit && !options.numbersAreTimes) return null;
     const segment = { startSec: parseTime(groups["start"]), endSec: parseTime(groups["end"]) };
     const isInside = isWithin(segment.startSec, options) && isWithin(segment.endSec, options);

@@ -65,6 +65,7 @@ export const failureTexts: Readonly<Record<ParseFailure, string>> = {
 
 /** A parse failure in words; one that a newer engine added is shown as its code. */
 export function failureText(failure: ParseFailure): string {
+  // SAFETY: a record may hold a failure that this version does not know; the wider type says so.
   return (failureTexts as Readonly<Record<string, string | undefined>>)[failure] ?? failure;
 }
 

@@ -45,13 +45,16 @@ export function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** Rounded timestamps half-way between two others must not tip over by their last digit. */
+const tieTolerance = 1e-6;
+
 /** Index of the value nearest to `target`; the earlier one of two equally near. -1 for an empty list. */
 export function nearestIndex(values: readonly number[], target: number): number {
   let best = -1;
   let bestDistance = Infinity;
   values.forEach((value, index) => {
     const distance = Math.abs(value - target);
-    if (distance < bestDistance) {
+    if (distance < bestDistance - tieTolerance) {
       best = index;
       bestDistance = distance;
     }

@@ -14,7 +14,8 @@ export interface OverlayShape {
 
 export type Tone = "positive" | "negative" | "neutral";
 
-/** The boxes to draw at a time, from back to front: other completions, truth, the selected completion, a hovered box. */
+/** The boxes to draw at a time, from back to front: other completions, the selected one, truth, a hovered box. Truth is
+ * dashed and on top, so that both are seen when they coincide. */
 export function overlayShapes(
   group: GroupView,
   selected: CompletionView | null,
@@ -28,8 +29,8 @@ export function overlayShapes(
   for (const completion of group.completions) {
     if (completion !== selected) add("ghost", boxAt(completion.boxes, timeSec), toneOf(completion));
   }
-  add("truth", boxAt(group.truthBoxes, timeSec), "neutral");
   if (selected !== null) add("prediction", boxAt(selected.boxes, timeSec), toneOf(selected));
+  add("truth", boxAt(group.truthBoxes, timeSec), "neutral");
   if (highlight?.kind === "box") add("highlight", highlight.box, "neutral");
   return shapes;
 }
@@ -59,7 +60,7 @@ export function drawOverlay(
     const style = lineStyles[shape.role];
     const rect = strokeRect(shape.box, widthPx, heightPx, style.widthPx);
     context.globalAlpha = style.alpha;
-    context.setLineDash([]);
+    context.setLineDash(style.dashPx);
     if (style.hasHalo) {
       context.lineWidth = style.widthPx + 2;
       context.strokeStyle = colors.halo;
@@ -67,7 +68,6 @@ export function drawOverlay(
     }
     context.lineWidth = style.widthPx;
     context.strokeStyle = strokeColor(shape, colors);
-    context.setLineDash(style.dashPx);
     context.strokeRect(...rect);
   }
   context.globalAlpha = 1;

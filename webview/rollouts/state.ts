@@ -36,8 +36,7 @@ export interface FrameUris {
 }
 
 export type Highlight =
-  | { readonly kind: "box"; readonly box: BoundingBox }
-  | { readonly kind: "segment"; readonly segment: Segment };
+  { readonly kind: "box"; readonly box: BoundingBox } | { readonly kind: "segment"; readonly segment: Segment };
 
 export const speeds: readonly number[] = [0.25, 0.5, 1, 2, 4, 8];
 
@@ -75,7 +74,8 @@ export function readSavedState(value: unknown): SavedState | null {
   if (!isRecord(value) || value["version"] !== 1) return null;
   const { timeSec, speed, isReasoningOpen } = value;
   const isTime = timeSec === null || (typeof timeSec === "number" && Number.isFinite(timeSec));
-  if (!isTime || typeof speed !== "number" || !speeds.includes(speed) || typeof isReasoningOpen !== "boolean") return null;
+  if (!isTime || typeof speed !== "number" || !speeds.includes(speed) || typeof isReasoningOpen !== "boolean")
+    return null;
   return { version: 1, selection: readSelection(value["selection"]), timeSec, speed, isReasoningOpen };
 }
 

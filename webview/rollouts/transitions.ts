@@ -63,7 +63,9 @@ export function keepPlace(before: ViewerState, after: ViewerState): ViewerState 
   const to = shownLine(after);
   if (from === null || from === to) return after;
   const isOtherGroup = from.step !== to?.step || from.group !== to.group;
-  const reset = isOtherGroup ? { ...after, isPlaying: false, highlight: null, flippedReasoning: new Set<number>() } : after;
+  const reset = isOtherGroup
+    ? { ...after, isPlaying: false, highlight: null, flippedReasoning: new Set<number>() }
+    : after;
   const isSameVideo =
     to !== null && !isFailedGroup(from) && !isFailedGroup(to) && from.video.frameSet === to.video.frameSet;
   return isSameVideo ? reset : { ...reset, timeSec: null };

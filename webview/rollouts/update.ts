@@ -113,4 +113,3 @@ function receiveFrames(state: ViewerState, key: string, uris: readonly string[],
   if (frames.size > maxFrameSets && oldest !== undefined) frames.delete(oldest);
   return { ...state, frames };
 }
-

@@ -97,8 +97,8 @@ export function spawnBackend(options: SpawnBackendOptions): BackendClient {
     close: async () => {
       if (death !== null) return;
       wasAskedToEnd = true;
+      // The child exits once it has answered. (Disconnecting from this side would keep "close" from being emitted.)
       await call("close", {}).catch(() => undefined);
-      if (child.connected) child.disconnect();
       await closed;
     },
     onDidDie: (listener) => void (death === null || wasAskedToEnd ? dieListeners.push(listener) : listener(death)),

@@ -16,7 +16,7 @@ export interface RunData {
   readonly problems: readonly DataProblem[];
   readonly hashes: Pick<RunRecord["hashes"], "datasets" | "prompts">;
   /** Text of the user turn. */
-  promptText(example: Example): string;
+  readonly promptText: (example: Example) => string;
 }
 
 /** @throws UserError bad-data, bad-spec, not-found; bad-data too when no training example is left. */

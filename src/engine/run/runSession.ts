@@ -17,94 +17,103 @@ import type { TrainingParams } from "./training.ts";
 export type Progress = Omit<ProgressRecord, "version" | "bytes">;
 
 /** The loop's dealings with folder and listeners, so that the loop itself reads like the algorithm. */
-export interface RunSession {
+export class RunSession {
   readonly context: StepContext;
+  readonly #params: TrainingParams;
+  readonly #data: RunData;
+  readonly #reporter: RunReporter;
+  readonly #eta = createEta();
+  #stepStartSec = nowSec();
+
+  constructor(params: TrainingParams, data: RunData, reporter: RunReporter) {
+    this.#params = params;
+    this.#data = data;
+    this.#reporter = reporter;
+    const enter = (phase: RunPhase, done: number, total: number): void => this.#enter(phase, done, total);
+    const { backend, folder } = params;
+    this.context = { backend, record: folder.record, promptText: data.promptText, enter, nowSec };
+  }
+
   /** Takes the folder back to its newest checkpoint and says where to go on from. */
-  goBack(): Promise<{ progress: Progress; checkpointDir: string | null }>;
+  async goBack(): Promise<{ progress: Progress; checkpointDir: string | null }> {
+    const { folder, stop } = this.#params;
+    await logStart(this.#params, this.#data, this.#reporter);
+    const { checkpoint, notes } = await folder.goBackToCheckpoint();
+    for (const note of notes) await this.#reporter.log("warn", note);
+    const { step, cursor, tokensSeen } = checkpoint?.progress ?? { step: 0, cursor: firstCursor, tokensSeen: 0 };
+    await this.#reporter.update({
+      status: stop.aborted ? "stopping" : "running",
+      phase: "starting",
+      step,
+      steps: stepsOf(folder.record.spec),
+      reward: (await readMetrics(folder.runDir)).at(-1)?.metrics["reward"] ?? null,
+      lastCheckpoint: checkpoint?.step ?? null,
+      error: undefined,
+      message: undefined,
+    });
+    return { progress: { step, cursor, tokensSeen }, checkpointDir: checkpoint?.dir ?? null };
+  }
+
   /** @returns false when an evaluation is due and has been stopped, or was not begun because the run is to stop. */
-  evaluateIfDue(step: number): Promise<boolean>;
+  async evaluateIfDue(step: number): Promise<boolean> {
+    const { folder, backend, events, stop } = this.#params;
+    const { spec, seed } = folder.record;
+    if (!isEvaluationDue(spec, step) || !hasEvaluation(this.#data)) return true;
+    if ((await folder.readEvaluation(step)) !== null) return true; // made before the run was interrupted
+    if (stop.aborted) return false;
+    const startSec = nowSec();
+    await this.#reporter.update({ phase: "evaluating" });
+    const onProgress = (done: number, total: number): void => this.#enter("evaluating", done, total);
+    const evaluation = await evaluatePolicy({ backend, spec, seed, data: this.#data, step, stop, onProgress });
+    if (evaluation === null) return false;
+    await folder.writeEvaluation(evaluation);
+    const { examples, ...summary } = evaluation;
+    events.evaluationWritten({ step, evaluation: summary });
+    const failures = examples.filter((example) => example.failure !== undefined).length;
+    if (failures > 0) await this.#reporter.log("warn", `evaluation of step ${step}: ${failures} examples failed`);
+    this.#eta.addEvaluation(nowSec() - startSec);
+    return true;
+  }
+
+  /** Has to be called before each step: its time is measured from here. */
+  startStep(): void {
+    this.#stepStartSec = nowSec();
+  }
+
   /** Writes what a step left behind. @throws the step's problem, after its rollouts have been written. */
-  record(step: number, outcome: StepOutcome, tokensSeen: number): Promise<void>;
-  saveCheckpoint(progress: Progress): Promise<void>;
+  async record(step: number, outcome: StepOutcome, tokensSeen: number): Promise<void> {
+    const { folder, events } = this.#params;
+    const { lines, problem } = outcome;
+    await folder.appendGroups(step, lines);
+    await folder.writeTokens(step, outcome.tokens);
+    if (lines.length > 0) events.groupsWritten({ step, groups: lines });
+    for (const line of lines.filter(isFailedGroup)) await this.#reporter.log("warn", describeFailure(step, line));
+    if (problem !== null) throw problem;
+    const metrics = { version: recordVersion, step, metrics: { ...outcome.metrics, num_tokens: tokensSeen } };
+    const stepSec = nowSec() - this.#stepStartSec;
+    const timings = timingsOf(step, outcome, stepSec, await this.#params.measureBackendRssBytes());
+    await folder.finishStep(metrics, timings);
+    this.#eta.addStep(stepSec);
+    await this.#reporter.update({ step, reward: outcome.metrics["reward"] ?? this.#reporter.state.reward });
+    events.stepFinished({ metrics, timings });
+  }
+
+  async saveCheckpoint(progress: Progress): Promise<void> {
+    const { folder, backend } = this.#params;
+    this.#enter("saving", 0, 1);
+    await folder.saveCheckpoint(progress, (dir) => backend.save({ dir }));
+    await this.#reporter.update({ lastCheckpoint: progress.step });
+  }
+
+  #enter(phase: RunPhase, done: number, total: number): void {
+    const { step, steps } = this.#reporter.state;
+    const evaluations = countEvaluationsAfter(this.#params.folder.record.spec, step);
+    this.#reporter.enter(phase, done, total, this.#eta.estimateSec({ steps: steps - step, evaluations }));
+  }
 }
 
-export function createRunSession(params: TrainingParams, data: RunData, reporter: RunReporter): RunSession {
-  const { folder, backend, events, stop } = params;
-  const { record } = folder;
-  const { spec } = record;
-  const eta = createEta();
-  const nowSec = (): number => performance.now() / 1000;
-  const enter = (phase: RunPhase, done: number, total: number): void => {
-    const { step, steps } = reporter.state;
-    const evaluations = countEvaluationsAfter(spec, step);
-    reporter.enter(phase, done, total, eta.estimateSec({ steps: steps - step, evaluations }));
-  };
-  let stepStartSec = nowSec();
-
-  return {
-    context: { backend, record, promptText: data.promptText, enter, nowSec },
-
-    async goBack() {
-      await logStart(params, data, reporter);
-      const { checkpoint, notes } = await folder.goBackToCheckpoint();
-      for (const note of notes) await reporter.log("warn", note);
-      const { step, cursor, tokensSeen } = checkpoint?.progress ?? { step: 0, cursor: firstCursor, tokensSeen: 0 };
-      await reporter.update({
-        status: stop.aborted ? "stopping" : "running",
-        phase: "starting",
-        step,
-        steps: stepsOf(spec),
-        reward: (await readMetrics(folder.runDir)).at(-1)?.metrics["reward"] ?? null,
-        lastCheckpoint: checkpoint?.step ?? null,
-        error: undefined,
-      });
-      return { progress: { step, cursor, tokensSeen }, checkpointDir: checkpoint?.dir ?? null };
-    },
-
-    async evaluateIfDue(step) {
-      stepStartSec = nowSec();
-      if (!isEvaluationDue(spec, step) || !hasEvaluation(data)) return true;
-      if ((await folder.readEvaluation(step)) !== null) return true; // made before the run was interrupted
-      if (stop.aborted) return false;
-      await reporter.update({ phase: "evaluating" });
-      const onProgress = (done: number, total: number): void => enter("evaluating", done, total);
-      const evaluation = await evaluatePolicy({ backend, spec, seed: record.seed, data, step, stop, onProgress });
-      if (evaluation === null) return false;
-      await folder.writeEvaluation(evaluation);
-      const { examples, ...summary } = evaluation;
-      events.evaluationWritten({ step, evaluation: summary });
-      const failures = examples.filter((example) => example.failure !== undefined).length;
-      if (failures > 0) await reporter.log("warn", `evaluation of step ${step}: ${failures} examples failed`);
-      eta.addEvaluation(nowSec() - stepStartSec);
-      stepStartSec = nowSec();
-      return true;
-    },
-
-    async record(step, outcome, tokensSeen) {
-      const { lines, problem } = outcome;
-      await folder.appendGroups(step, lines);
-      await folder.writeTokens(step, outcome.tokens);
-      if (lines.length > 0) events.groupsWritten({ step, groups: lines });
-      for (const line of lines) {
-        if (isFailedGroup(line)) await reporter.log("warn", describeFailure(step, line));
-      }
-      if (problem !== null) throw problem;
-      const metrics = { version: recordVersion, step, metrics: { ...outcome.metrics, num_tokens: tokensSeen } };
-      const stepSec = nowSec() - stepStartSec;
-      const timings = await timingsOf(step, outcome, stepSec, params);
-      await folder.finishStep(metrics, timings);
-      eta.addStep(stepSec);
-      stepStartSec = nowSec();
-      await reporter.update({ step, reward: outcome.metrics["reward"] ?? reporter.state.reward });
-      events.stepFinished({ metrics, timings });
-    },
-
-    async saveCheckpoint(progress) {
-      enter("saving", 0, 1);
-      await folder.saveCheckpoint(progress, (dir) => backend.save({ dir }));
-      await reporter.update({ lastCheckpoint: progress.step });
-    },
-  };
+function nowSec(): number {
+  return performance.now() / 1000;
 }
 
 /** Problems of the data that are named one by one; a large dataset can have thousands. */
@@ -129,24 +138,10 @@ async function logStart({ folder }: TrainingParams, data: RunData, reporter: Run
   if (more > 0) await reporter.log("warn", `${more} more problems of the data are not listed`);
 }
 
-async function timingsOf(
-  step: number,
-  { times }: StepOutcome,
-  stepSec: number,
-  params: TrainingParams,
-): Promise<TimingsRecord> {
+function timingsOf(step: number, { times }: StepOutcome, stepSec: number, rssBytes: number): TimingsRecord {
   const { decodeSec, sampleSec, rewardSec, updateSec, sampledTokens } = times;
-  return {
-    version: recordVersion,
-    step,
-    stepSec,
-    decodeSec,
-    sampleSec,
-    rewardSec,
-    updateSec,
-    tokensPerSec: sampleSec > 0 ? sampledTokens / sampleSec : 0,
-    rssBytes: await params.measureBackendRssBytes(),
-  };
+  const tokensPerSec = sampleSec > 0 ? sampledTokens / sampleSec : 0;
+  return { version: recordVersion, step, stepSec, decodeSec, sampleSec, rewardSec, updateSec, tokensPerSec, rssBytes };
 }
 
 function describeFailure(step: number, line: FailedGroupRecord): string {

@@ -8,7 +8,7 @@ import { createRunReporter, reportFailure } from "./runReporter.ts";
 import type { RunReporter } from "./runReporter.ts";
 import { readRunResult } from "./runResult.ts";
 import type { RunResult } from "./runResult.ts";
-import { createRunSession } from "./runSession.ts";
+import { RunSession } from "./runSession.ts";
 import { isCheckpointDue, stepsOf } from "./schedule.ts";
 import { sftStep } from "./sftStep.ts";
 
@@ -56,7 +56,7 @@ async function train(params: TrainingParams, reporter: RunReporter): Promise<voi
   const runStep = spec.method === "sft" ? sftStep : grpoStep;
 
   const data = await readRunData(spec, baseDir);
-  const session = createRunSession(params, data, reporter);
+  const session = new RunSession(params, data, reporter);
   const order = createPromptOrder(data.training, seed);
 
   const start = await session.goBack();
@@ -67,6 +67,7 @@ async function train(params: TrainingParams, reporter: RunReporter): Promise<voi
   let { progress } = start;
   let isEvaluated = await session.evaluateIfDue(progress.step);
   while (progress.step < steps && !stop.aborted) {
+    session.startStep();
     const step = progress.step + 1;
     const { examples, cursor } = order.draw(progress.cursor, promptsPerStep);
     const outcome = await runStep(step, examples, session.context);

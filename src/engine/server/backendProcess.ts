@@ -24,7 +24,10 @@ export function serveBackend(load: () => Promise<Backend>): void {
     const request = message as BackendRequest;
     turn = turn.then(async () => {
       loaded ??= load();
-      send(await answer(loaded, request));
+      const response = await answer(loaded, request);
+      process.send?.(response, undefined, undefined, () => {
+        if (request.method === "close") process.exit(0);
+      });
     });
   });
 }
@@ -52,8 +55,4 @@ function call(backend: Backend, method: BackendMethod, params: unknown): Promise
   // SAFETY: the sender is typed by the same interface (see BackendClient).
   const target = backend as unknown as Record<BackendMethod, (params: unknown) => Promise<unknown>>;
   return target[method](params);
-}
-
-function send(response: BackendResponse): void {
-  process.send?.(response, undefined, undefined, () => undefined);
 }

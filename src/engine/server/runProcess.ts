@@ -126,8 +126,10 @@ async function waitForTurn(
   // One write of state.json at a time, in order.
   let written: Promise<unknown> = Promise.resolve();
   const write = (change: Partial<NewRunState>): Promise<unknown> => {
-    const { version: _version, updatedAt: _updatedAt, ...state } = { ...before, ...change };
-    written = written.then(async () => events.stateChanged({ state: await folder.writeState(state) }));
+    const state = { ...before, ...change };
+    events.stateChanged({ state });
+    const { version: _version, updatedAt: _updatedAt, ...content } = state;
+    written = written.then(() => folder.writeState(content));
     return written;
   };
   try {

@@ -9,21 +9,21 @@ import { UserError } from "../../protocol/errors.ts";
  */
 export interface FileIo {
   /** With its parents; does nothing when it exists. */
-  makeDir(dir: string): Promise<void>;
+  readonly makeDir: (dir: string) => Promise<void>;
   /** Throws EEXIST when the name is taken: of two processes one makes the folder. */
-  makeNewDir(dir: string): Promise<void>;
+  readonly makeNewDir: (dir: string) => Promise<void>;
   /** Creates a file that must not exist, and flushes it to the disk. */
-  writeNew(file: string, data: Uint8Array, mode?: number): Promise<void>;
+  readonly writeNew: (file: string, data: Uint8Array, mode?: number) => Promise<void>;
   /** Appends in one write call; the file is created when it is missing. */
-  append(file: string, data: Uint8Array): Promise<void>;
-  truncate(file: string, bytes: number): Promise<void>;
+  readonly append: (file: string, data: Uint8Array) => Promise<void>;
+  readonly truncate: (file: string, bytes: number) => Promise<void>;
   /** Replaces `to` when it is a file. */
-  rename(from: string, to: string): Promise<void>;
+  readonly rename: (from: string, to: string) => Promise<void>;
   /** Makes a second name of a file; throws EEXIST when the name is taken. */
-  link(existing: string, name: string): Promise<void>;
-  remove(fileOrDir: string): Promise<void>;
+  readonly link: (existing: string, name: string) => Promise<void>;
+  readonly remove: (fileOrDir: string) => Promise<void>;
   /** Flushes a file or the entries of a folder to the disk. */
-  flush(fileOrDir: string): Promise<void>;
+  readonly flush: (fileOrDir: string) => Promise<void>;
 }
 
 export const nodeFileIo: FileIo = {

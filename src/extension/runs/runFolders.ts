@@ -38,7 +38,7 @@ export class RunFolders implements Disposable {
     );
   }
 
-  /** Watches the folder of a run that lies outside of the workspace's own. */
+  /** Looks in the folder of a run too, wherever it lies. */
   add(runDir: string): void {
     this.added.add(path.dirname(runDir));
   }

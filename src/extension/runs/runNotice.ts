@@ -1,4 +1,4 @@
-import { formatError } from "../../protocol/errors.ts";
+import { errorText } from "../errorText.ts";
 import type { TrackedRun } from "./runView.ts";
 import { displayStatus, isGoingOn, rewardText, stepText } from "./runView.ts";
 
@@ -31,7 +31,7 @@ export function runNotice(before: TrackedRun | undefined, after: TrackedRun): Ru
       return {
         kind: "failure",
         runDir,
-        message: `Run ${name} failed at ${stepText(after)}${state.error === undefined ? "." : `: ${formatError(state.error)}`}`,
+        message: `Run ${name} failed at ${stepText(after)}${state.error === undefined ? "." : `: ${errorText(state.error)}`}`,
         actions: ["showLog", "showRollouts"],
       };
     case "crashed":

@@ -1,7 +1,9 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { RunDetails, RunSummary } from "../../protocol/messages.ts";
 import { listRuns, readRun } from "../../protocol/messages.ts";
-import { formatError, UserError } from "../../protocol/errors.ts";
+import { UserError } from "../../protocol/errors.ts";
 import type { RunState } from "../../protocol/records.ts";
+import { thrownText } from "../errorText.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import type { Log } from "../engine/log.ts";
 import { RunClient, type RunEvent } from "../engine/runClient.ts";
@@ -75,6 +77,16 @@ export class RunRegistry implements Disposable {
 
   get(runDir: string): TrackedRun | undefined {
     return this.entries.get(runDir)?.run;
+  }
+
+  /** Lists until a run that has just been started is there: its process writes its record right after it has answered. */
+  async find(runDir: string): Promise<void> {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      await this.refresh();
+      if (this.disposed || this.entries.has(runDir)) return;
+      await delay(100);
+    }
+    this.log.warn(`The run in ${runDir} has started, and is not listed yet.`);
   }
 
   details(runDir: string): Promise<RunDetails> {
@@ -163,7 +175,7 @@ export class RunRegistry implements Disposable {
     entry.failedAttempts += 1;
     if (this.disposed) return;
     if (delayMs !== undefined) return this.refreshLater(delayMs);
-    const attachProblem = UserError.is(error) ? formatError(error.toData()) : String(error);
+    const attachProblem = thrownText(error);
     if (attachProblem === entry.run.attachProblem) return;
     this.log.warn(`Cannot attach to ${runDir}: ${attachProblem}`);
     this.update(runDir, { ...entry.run, attachProblem });
@@ -218,7 +230,7 @@ export class RunRegistry implements Disposable {
   private refreshLater(delayMs: number): void {
     const timer = setTimeout(() => {
       this.timers.delete(timer);
-      this.refresh().catch((error: unknown) => this.log.warn(`Cannot list the runs: ${String(error)}`));
+      this.refresh().catch((error: unknown) => this.log.warn(`Cannot list the runs: ${thrownText(error)}`));
     }, delayMs);
     this.timers.add(timer);
   }

@@ -1,7 +1,7 @@
 import path from "node:path";
-import { formatError } from "../../protocol/errors.ts";
 import type { RunDetails } from "../../protocol/messages.ts";
 import type { Scores } from "../../protocol/records.ts";
+import { errorText } from "../errorText.ts";
 import type { RunDisplayStatus, TrackedRun } from "./runView.ts";
 import { displayStatus, etaText, phaseText, rewardText, stepText } from "./runView.ts";
 
@@ -95,7 +95,7 @@ function runTooltip(run: TrackedRun, status: RunDisplayStatus): string {
     summary.runDir,
   ];
   if (summary.state.message !== undefined) lines.splice(1, 0, summary.state.message);
-  if (summary.state.error !== undefined) lines.splice(1, 0, formatError(summary.state.error));
+  if (summary.state.error !== undefined) lines.splice(1, 0, errorText(summary.state.error));
   if (status === "crashed")
     lines.push("The process of this run has ended without a word. Resume goes on from its last checkpoint.");
   if (summary.alive && !run.attached) lines.push(run.attachProblem ?? "Connecting to the process of this run…");

@@ -7,7 +7,6 @@ import { demoIntentKey, takeableIntent, type DemoIntent } from "./demoIntent.ts"
 import { withEngineProgress } from "./engineProgress.ts";
 
 const sampleName = "moving-shapes";
-const sampleSpec = `${sampleName}.rft.json`;
 
 export interface DemoOptions {
   readonly engine: Engine;
@@ -23,8 +22,7 @@ export interface DemoOptions {
 export async function tryDemo(options: DemoOptions): Promise<void> {
   const dir = await pickFolder(options.demoDir);
   if (dir === undefined) return;
-  const specPath = (await existingSpec(dir)) ?? (await makeSample(options.engine, dir));
-  if (specPath === undefined) return;
+  const specPath = await makeSample(options.engine, dir);
   if (isOpen(dir)) return options.startRun(specPath);
   const intent: DemoIntent = { kind: "startDemoRun", specPath, createdAtMs: Date.now() };
   await options.globalState.update(demoIntentKey, intent);
@@ -49,15 +47,17 @@ async function trustGranted(): Promise<boolean> {
       resolve(true);
     });
   });
-  const message = "The demo is ready. A run executes what its folder says, so it starts once you trust this folder.";
-  const chosen = await vscode.window.showInformationMessage(message, manage);
+  // A toast would be gone before the new window is read, and nothing would seem to happen.
+  const detail =
+    "A run executes what its folder says, so VS Code asks whether you trust it. The run starts as soon as you do.";
+  const chosen = await vscode.window.showInformationMessage("The demo is ready", { modal: true, detail }, manage);
   if (chosen === manage) await vscode.commands.executeCommand("workbench.trust.manage");
   return granted;
 }
 
 async function pickFolder(demoDir: string): Promise<string | undefined> {
   const here = {
-    label: "$(sparkle) In the extension's storage",
+    label: "$(package) In the extension's storage",
     detail: path.join(demoDir, sampleName),
     where: "storage",
   };
@@ -68,7 +68,7 @@ async function pickFolder(demoDir: string): Promise<string | undefined> {
   };
   const chosen = await vscode.window.showQuickPick([here, choose], {
     title: "Try the Demo",
-    placeHolder: "Where the sample workspace is made: short clips, annotations, a small policy and a run specification",
+    placeHolder: "Where to make the sample workspace",
   });
   if (chosen === undefined) return undefined;
   if (chosen.where === "storage") return path.join(demoDir, sampleName);
@@ -81,15 +81,8 @@ async function pickFolder(demoDir: string): Promise<string | undefined> {
   return parent === undefined ? undefined : path.join(parent.fsPath, sampleName);
 }
 
-async function existingSpec(dir: string): Promise<string | undefined> {
-  const file = path.join(dir, sampleSpec);
-  return fs.access(file).then(
-    () => file,
-    () => undefined,
-  );
-}
-
-async function makeSample(engine: Engine, dir: string): Promise<string | undefined> {
+/** What is there already is kept, so a demo that was tried before is there at once. */
+async function makeSample(engine: Engine, dir: string): Promise<string> {
   await fs.mkdir(dir, { recursive: true });
   const { specPath } = await withEngineProgress(
     engine,

@@ -1,12 +1,14 @@
 import * as vscode from "vscode";
 import { fetchFfmpeg } from "../../protocol/messages.ts";
-import { UserError } from "../../protocol/errors.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import { contextKeys } from "../commands.ts";
 import { withEngineProgress } from "./engineProgress.ts";
+import { ffmpegPath, openFfmpegSetting } from "./settings.ts";
 
 /** Asks, then fetches ffmpeg into the folder. True when there is one afterwards. */
 export async function offerFfmpeg(engine: Engine, dir: string): Promise<boolean> {
+  const inUse = ffmpegPath();
+  if (inUse !== null) return sayThatSettingWins(inUse);
   const fetch = "Fetch ffmpeg";
   const chosen = await vscode.window.showInformationMessage(
     "Fetch ffmpeg from github.com?",
@@ -22,7 +24,7 @@ export async function offerFfmpeg(engine: Engine, dir: string): Promise<boolean>
     "Open Setting",
   );
   if (chosen === "Open Setting") {
-    await vscode.commands.executeCommand("workbench.action.openSettings", "videoRft.ffmpegPath");
+    await openFfmpegSetting();
     return false;
   }
   if (chosen !== fetch) return false;
@@ -39,6 +41,9 @@ export async function setFfmpegMissing(isMissing: boolean): Promise<void> {
   await vscode.commands.executeCommand("setContext", contextKeys.ffmpegMissing, isMissing);
 }
 
-export function isFfmpegMissing(error: unknown): boolean {
-  return UserError.is(error, "no-ffmpeg");
+async function sayThatSettingWins(file: string): Promise<false> {
+  const message = `The setting videoRft.ffmpegPath names ${file}, so a fetched ffmpeg would not be used. Clear it first.`;
+  const open = "Open Setting";
+  if ((await vscode.window.showInformationMessage(message, open)) === open) await openFfmpegSetting();
+  return false;
 }

@@ -55,6 +55,10 @@ export function ffmpegPath(): string | null {
   return text("ffmpegPath") || null;
 }
 
+export async function openFfmpegSetting(): Promise<void> {
+  await vscode.commands.executeCommand("workbench.action.openSettings", "videoRft.ffmpegPath");
+}
+
 /** Absolute folders of the setting; relative ones start from each workspace folder. */
 export function extraRunFolders(): readonly string[] {
   const folders = configuration().get<readonly string[]>("runFolders", []);

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { checkSpec } from "../../protocol/messages.ts";
-import { UserError } from "../../protocol/errors.ts";
+import { thrownText } from "../errorText.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import type { Log } from "../engine/log.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
@@ -70,8 +70,7 @@ export class SpecDiagnostics implements Disposable {
     const work = () => {
       this.timers.delete(key);
       this.check(document).catch((error: unknown) => {
-        const message = UserError.is(error) ? error.message : String(error);
-        this.log.warn(`Cannot check ${document.uri.fsPath}: ${message}`);
+        this.log.warn(`Cannot check ${document.uri.fsPath}: ${thrownText(error)}`);
       });
     };
     this.timers.set(key, setTimeout(work, debounceMs));

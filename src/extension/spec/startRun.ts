@@ -49,11 +49,11 @@ async function pickSpec(argument: unknown): Promise<vscode.TextDocument | undefi
   if (active !== undefined && isSpec(active)) return active;
   const specs = await findSpecs();
   if (specs.length === 0) return sayNoSpec();
-  const items = specs.map((uri) => ({
-    label: path.basename(uri.fsPath),
-    description: vscode.workspace.asRelativePath(path.dirname(uri.fsPath)),
-    uri,
-  }));
+  const items = specs.map((uri) => {
+    const label = path.basename(uri.fsPath);
+    const relative = vscode.workspace.asRelativePath(uri);
+    return { label, description: relative === label ? "" : relative, uri };
+  });
   const chosen = await vscode.window.showQuickPick(items, {
     title: "Start RFT Run",
     placeHolder: "Choose a run specification",

@@ -1,7 +1,8 @@
 import type { RunDetails } from "../../protocol/messages.ts";
 import type { RolloutLine, RunState } from "../../protocol/records.ts";
 import type { HostToViewer, ViewerSelection, ViewerToHost } from "../../protocol/view.ts";
-import { formatError, UserError } from "../../protocol/errors.ts";
+import { UserError } from "../../protocol/errors.ts";
+import { thrownText } from "../errorText.ts";
 import { coalesce } from "../lifetime.ts";
 import type { TrackedRun } from "../runs/runView.ts";
 
@@ -123,7 +124,7 @@ export class ViewerHost {
       const files = await this.ports.frames(step, group);
       this.ports.post({ kind: "frames", step, group, uris: files.map((file) => this.ports.toUri(file)) });
     } catch (error) {
-      const reason = UserError.is(error) ? formatError(error.toData()) : String(error);
+      const reason = thrownText(error);
       this.ports.post({ kind: "frames", step, group, uris: [], reason });
       if (!UserError.is(error)) this.ports.failed(error);
     }

@@ -45,7 +45,8 @@ export class BanditBackend implements Backend {
   async open(params: { checkpointDir: string | null }) {
     this.calls.push(`open ${params.checkpointDir === null ? "model" : path.basename(params.checkpointDir)}`);
     if (params.checkpointDir !== null) {
-      this.weights = JSON.parse(fs.readFileSync(path.join(params.checkpointDir, "weights.json"), "utf8"));
+      // SAFETY: written by save.
+      this.weights = JSON.parse(fs.readFileSync(path.join(params.checkpointDir, "weights.json"), "utf8")) as Weights;
     }
     const size = sayings.length;
     return {

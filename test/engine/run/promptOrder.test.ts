@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Example } from "../../../src/engine/data/example.ts";
 import { createPromptOrder, firstCursor } from "../../../src/engine/run/promptOrder.ts";
+import type { DataCursor } from "../../../src/engine/store/progressRecord.ts";
 import type { WeightedExamples } from "../../../src/engine/run/promptOrder.ts";
 
 const datasetsArbitrary = fc
@@ -17,7 +18,7 @@ test("an order can be taken up at any cursor, also one that went through JSON", 
     fc.property(datasetsArbitrary, fc.nat(), fc.integer({ min: 1, max: 5 }), (datasets, seed, count) => {
       const whole = drawSteps(datasets, seed, count, 12, firstCursor);
       const first = drawSteps(datasets, seed, count, 5, firstCursor);
-      const stored = JSON.parse(JSON.stringify(first.cursor));
+      const stored = JSON.parse(JSON.stringify(first.cursor)) as DataCursor;
       const second = drawSteps(datasets, seed, count, 7, stored);
       assert.deepEqual([...first.ids, ...second.ids], whole.ids);
       assert.deepEqual(second.cursor, whole.cursor);
@@ -64,7 +65,7 @@ test("an empty dataset is never drawn from", () => {
   assert.ok(ids.flat().every((id) => id.startsWith("d/")));
 });
 
-function drawSteps(datasets: WeightedExamples[], seed: number, count: number, steps: number, from: typeof firstCursor) {
+function drawSteps(datasets: WeightedExamples[], seed: number, count: number, steps: number, from: DataCursor) {
   const order = createPromptOrder(datasets, seed);
   const ids: string[][] = [];
   let cursor = from;

@@ -32,7 +32,9 @@ function declareTests(): void {
     const env = { ...process.env, VIDEO_RFT_TEST_LOCK_DIR: runDir };
     const child = fork(__filename, [], { env, execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
     children.push(child);
-    const answer = await new Promise<string>((resolve) => child.once("message", (message) => resolve(String(message))));
+    const answer = await new Promise<string>((resolve) =>
+      child.once("message", (message) => resolve(JSON.stringify(message))),
+    );
     return { child, answer };
   };
   const kill = async (child: ChildProcess): Promise<void> => {
@@ -61,7 +63,7 @@ function declareTests(): void {
   test("a living process keeps its lock, a killed one loses it", async () => {
     const runDir = newDir("killed");
     const { child, answer } = await startChild(runDir);
-    assert.equal(answer, "taken");
+    assert.equal(answer, '"taken"');
     await assert.rejects(acquireLock(nodeFileIo, runDir, { socket: "", token: "b" }), isLocked(/is running this run/));
     await kill(child);
     assert.equal((await checkLock(runDir)).kind, "stale");
@@ -76,9 +78,9 @@ function declareTests(): void {
     const { child } = await startChild(runDir);
     await kill(child);
     const answers = await Promise.all(Array.from({ length: 6 }, () => startChild(runDir)));
-    assert.deepEqual(answers.map(({ answer }) => answer).sort(), [...Array(5).fill("run-locked"), "taken"]);
+    assert.deepEqual(answers.map(({ answer }) => answer).sort(), [...Array<string>(5).fill('"run-locked"'), '"taken"']);
     const status = await checkLock(runDir);
-    const owner = answers.find(({ answer }) => answer === "taken");
+    const owner = answers.find(({ answer }) => answer === '"taken"');
     assert.ok(status.kind === "held" && status.lock.pid === owner?.child.pid);
     for (const other of answers) await kill(other.child);
   });

@@ -99,7 +99,10 @@ function rewardRow(part: RewardPart, scale: number): HTMLElement {
   return element("li", { class: "reward-part", title: note ?? "" }, [
     element("span", { class: "reward-name", text: part.name }),
     element("span", { class: "reward-bar", attributes: { "aria-hidden": "true" } }, [fill]),
-    element("span", { class: "reward-value", text: `${part.value === null ? "–" : formatNumber(part.value)}${weight}` }),
+    element("span", {
+      class: "reward-value",
+      text: `${part.value === null ? "–" : formatNumber(part.value)}${weight}`,
+    }),
     part.error === undefined
       ? null
       : element("span", { class: "reward-note" }, [icon("error"), element("span", { text: part.error })]),
@@ -116,7 +119,9 @@ function problemsNode(completion: CompletionView): HTMLElement | null {
   return element(
     "ul",
     { class: "problems", label: "Problems" },
-    problems.map((problem) => element("li", { class: "problem" }, [icon("warning"), element("span", { text: problem })])),
+    problems.map((problem) =>
+      element("li", { class: "problem" }, [icon("warning"), element("span", { text: problem })]),
+    ),
   );
 }
 
@@ -177,7 +182,9 @@ function footNode(completion: CompletionView): HTMLElement {
     finishReason === "length" ? cut : end,
     element("span", { text: plural(tokenCount, "token") }),
     element("span", { text: `entropy ${formatNumber(meanEntropy)}`, title: "Mean entropy of the tokens" }),
-    meanKl === null ? null : element("span", { text: `KL ${formatNumber(meanKl, 3)}`, title: "Mean KL to the reference" }),
+    meanKl === null
+      ? null
+      : element("span", { text: `KL ${formatNumber(meanKl, 3)}`, title: "Mean KL to the reference" }),
   ]);
 }
 

@@ -38,9 +38,8 @@ export function createCards(dispatch: Dispatch): CardsView {
     selectedIndex = selected?.k ?? -1;
     cards.forEach((card, k) => card.setSelected(k === selectedIndex));
   });
-  const renderFolds = whenChanged(
-    (isOpen: boolean, flipped: ReadonlySet<number>, _group: GroupView | null) =>
-      cards.forEach((card, k) => card.setReasoningOpen(isOpen !== flipped.has(k))),
+  const renderFolds = whenChanged((isOpen: boolean, flipped: ReadonlySet<number>, _group: GroupView | null) =>
+    cards.forEach((card, k) => card.setReasoningOpen(isOpen !== flipped.has(k))),
   );
   return {
     node,

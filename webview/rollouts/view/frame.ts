@@ -28,14 +28,7 @@ export function createFrame(transport: HTMLElement): View {
   const redraw = (): void => drawShapes(canvas, shapes);
   new ResizeObserver(redraw).observe(box);
   onDidChangeTheme(redraw);
-  image.addEventListener("error", () => {
-    image.hidden = true;
-    setText(message, "This frame could not be loaded.");
-  });
-  image.addEventListener("load", () => {
-    image.hidden = false;
-    setText(message, "");
-  });
+  explainLoading(image, message);
 
   const renderGroup = whenChanged((group: GroupView | null) => {
     if (group === null) return;
@@ -57,7 +50,8 @@ export function createFrame(transport: HTMLElement): View {
   const renderShapes = whenChanged((...args: Parameters<typeof overlayShapes>) => {
     shapes = overlayShapes(...args);
     canvas.dataset["boxes"] = shapes.map((shape) => shape.role).join(" ");
-    legend.replaceChildren(...legendOf(shapes, args[1]));
+    const [group, selected, timeSec] = args;
+    legend.replaceChildren(...legendOf(shapes, selected, positionTimeSec(group, timeSec)));
     redraw();
   });
   return {
@@ -77,17 +71,31 @@ export function createFrame(transport: HTMLElement): View {
   };
 }
 
+/** A frame that does not load is said, never left as a broken picture. */
+function explainLoading(image: HTMLImageElement, message: HTMLElement): void {
+  image.addEventListener("error", () => {
+    image.hidden = true;
+    setText(message, "This frame could not be loaded.");
+  });
+  image.addEventListener("load", () => {
+    image.hidden = false;
+    setText(message, "");
+  });
+}
+
 function positionText(group: GroupView, selected: CompletionView | null, index: number, timeSec: number): string {
   const frameSec = group.timestampsSec[index] ?? 0;
   const parts = [formatTime(frameSec), `frame ${index + 1} of ${group.timestampsSec.length}`];
   if (containsTime(group.truthSegments, timeSec)) parts.push("in truth");
   if (selected !== null && containsTime(selected.segments, timeSec)) parts.push(`in rollout ${selected.k + 1}`);
-  const boxSec = positionTimeSec(group, timeSec);
-  if (boxSec !== null && Math.abs(boxSec - frameSec) > 0.01) parts.push(`boxes of ${formatTime(boxSec)}`);
   return parts.join(" · ");
 }
 
-function legendOf(shapes: readonly OverlayShape[], selected: CompletionView | null): readonly HTMLElement[] {
+function legendOf(
+  shapes: readonly OverlayShape[],
+  selected: CompletionView | null,
+  positionSec: number | null,
+): readonly HTMLElement[] {
   const has = (role: OverlayShape["role"]): boolean => shapes.some((shape) => shape.role === role);
   const entry = (kind: string, text: string): HTMLElement =>
     element("span", { class: "legend-entry" }, [
@@ -99,6 +107,8 @@ function legendOf(shapes: readonly OverlayShape[], selected: CompletionView | nu
     has("truth") ? entry("truth", "Truth") : null,
     prediction === undefined ? null : entry(prediction.tone, `Rollout ${(selected?.k ?? 0) + 1}`),
     has("ghost") ? entry("ghost", "Others") : null,
+    // A track has fewer positions than the clip has frames: these boxes may belong to a neighbouring frame.
+    positionSec === null ? null : element("span", { text: `Boxes of ${formatTime(positionSec)}` }),
   ].filter((node) => node !== null);
 }
 

@@ -1,7 +1,7 @@
 import { isFailedGroup } from "../../../src/protocol/records.ts";
 import type { RolloutLine } from "../../../src/protocol/records.ts";
 import { dropdown, iconButton } from "../../controls.ts";
-import { element, setText, whenChanged } from "../../dom.ts";
+import { element, setText, setTitle, whenChanged } from "../../dom.ts";
 import { icon } from "../../icons.ts";
 import { formatNumber, taskLabels } from "../format.ts";
 import type { GroupView } from "../groupModel.ts";
@@ -41,6 +41,7 @@ export function createGroupBar(dispatch: Dispatch): View {
     node.hidden = line === null;
     if (line === null) return;
     setText(question, group?.record.question ?? `${line.exampleId} could not be rolled out`);
+    setTitle(question, group?.record.prompt ?? "");
     setText(facts, `${taskLabels[line.task]} · ${line.datasetId} · ${line.exampleId}`);
     stats.hidden = group === null;
     stats.replaceChildren(...(group === null ? [] : statsOf(group)));

@@ -34,7 +34,10 @@ export function createTruthLane(group: GroupView): HTMLElement {
   const marks = [
     ...group.truthSegments.map((segment) => bar(segment, group.durationSec, "truth-bar")),
     ...group.truthBoxes.map((position) => {
-      const mark = element("div", { class: "truth-mark", attributes: { "data-start-sec": String(position.timestampSec) } });
+      const mark = element("div", {
+        class: "truth-mark",
+        attributes: { "data-start-sec": String(position.timestampSec) },
+      });
       mark.style.left = `${100 * timeToFraction(position.timestampSec, group.durationSec)}%`;
       return mark;
     }),
@@ -65,7 +68,8 @@ export function optionMark(completion: CompletionView): HTMLElement {
     element("span", { text: completion.option ?? "–" }),
     icon(completion.isOptionRight === true ? "check" : "cross"),
   ]);
-  mark.title = completion.option === null ? "No option" : completion.isOptionRight === true ? "Right option" : "Wrong option";
+  mark.title =
+    completion.option === null ? "No option" : completion.isOptionRight === true ? "Right option" : "Wrong option";
   return mark;
 }
 

@@ -36,7 +36,9 @@ function targetOf(token: TextToken, group: GroupView): Target | null {
     case "text":
       return null;
     case "time":
-      return token.isInside ? { timeSec: token.timeSec, highlight: null, title: `Go to ${formatTime(token.timeSec)}` } : null;
+      return token.isInside
+        ? { timeSec: token.timeSec, highlight: null, title: `Go to ${formatTime(token.timeSec)}` }
+        : null;
     case "interval": {
       if (!token.isInside) return null;
       const { startSec } = token.segment;

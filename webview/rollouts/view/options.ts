@@ -22,15 +22,17 @@ export function createOptions(dispatch: Dispatch): View {
 }
 
 function optionRow(option: OptionView, group: GroupView, dispatch: Dispatch): HTMLElement {
-  const voters = option.chosenBy
-    .map((k) => group.completions[k])
-    .filter((completion) => completion !== undefined);
+  const voters = option.chosenBy.map((k) => group.completions[k]).filter((completion) => completion !== undefined);
   const right = element("span", { class: "option-right" }, [icon("check"), element("span", { text: "Truth" })]);
   return element("li", { class: option.isTruth ? "option is-truth" : "option" }, [
     element("span", { class: "option-letter", text: option.letter }),
     element("span", { class: "option-text", text: option.text }),
     option.isTruth ? right : null,
-    element("span", { class: "voters" }, voters.map((completion) => voter(completion, dispatch))),
+    element(
+      "span",
+      { class: "voters" },
+      voters.map((completion) => voter(completion, dispatch)),
+    ),
   ]);
 }
 
@@ -38,7 +40,11 @@ function undecidedRow(completions: readonly CompletionView[], dispatch: Dispatch
   return element("li", { class: "option" }, [
     element("span", { class: "option-letter", text: "–" }),
     element("span", { class: "option-text", text: "No option in the answer" }),
-    element("span", { class: "voters" }, completions.map((completion) => voter(completion, dispatch))),
+    element(
+      "span",
+      { class: "voters" },
+      completions.map((completion) => voter(completion, dispatch)),
+    ),
   ]);
 }
 

@@ -35,12 +35,7 @@ export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (c
   const message = element("div", { class: "page-message" });
   const spoken = element("div", { class: "visually-hidden", role: "status" });
   const body = element("main", { class: "body" }, [
-    element("section", { class: "stage", label: "Video" }, [
-      frame.node,
-      options.node,
-      strip.node,
-      timeline.node,
-    ]),
+    element("section", { class: "stage", label: "Video" }, [frame.node, options.node, strip.node, timeline.node]),
     cards.node,
   ]);
   root.append(header.node, groupBar.node, message, body, spoken);

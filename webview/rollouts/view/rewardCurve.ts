@@ -10,85 +10,95 @@ import type { Dispatch, View } from "./view.ts";
 
 const insetPx = 4;
 
+/** What the sparkline shows. */
+interface Curve {
+  readonly steps: readonly number[];
+  /** Mean reward of each step; null where it is not known. */
+  readonly rewards: readonly (number | null)[];
+  /** Index of the selected step; -1 for none. */
+  readonly selected: number;
+}
+
 /** Sparkline of the mean reward: a slider over the steps that have rollouts. */
 export function createRewardCurve(dispatch: Dispatch): View {
   const canvas = element("canvas", { class: "curve-canvas", attributes: { "aria-hidden": "true" } });
-  const slider = element("div", { class: "curve", role: "slider", label: "Step, by mean reward", tabIndex: 0 }, [canvas]);
+  const name = "Step, by mean reward";
+  const slider = element("div", { class: "curve", role: "slider", label: name, tabIndex: 0 }, [canvas]);
   const value = element("span", { class: "curve-value" });
   const node = element("div", { class: "curve-box" }, [
     element("span", { class: "curve-name", text: "Reward" }),
     slider,
     value,
   ]);
-  let steps: readonly number[] = [];
-  let series: readonly (number | null)[] = [];
-  let selected = -1;
   node.hidden = true;
+  let curve: Curve = { steps: [], rewards: [], selected: -1 };
 
-  const redraw = (): void => drawCurve(canvas, series, selected);
+  const redraw = (): void => drawCurve(canvas, curve);
+  const showValue = (index: number): void => {
+    const reward = curve.rewards[index] ?? null;
+    setText(value, reward === null ? "–" : formatNumber(reward));
+    setTitle(slider, valueText(curve, index));
+  };
+  const pick = (index: number): void => {
+    const step = curve.steps[index];
+    if (step !== undefined && index !== curve.selected) dispatch({ kind: "selectStep", step });
+  };
   new ResizeObserver(redraw).observe(slider);
   onDidChangeTheme(redraw);
-  slider.addEventListener("pointerdown", (event) => {
-    slider.setPointerCapture(event.pointerId);
-    pick(event);
-  });
-  slider.addEventListener("pointermove", (event) => {
-    if (slider.hasPointerCapture(event.pointerId)) pick(event);
-    else showValue(indexAt(event));
-  });
-  slider.addEventListener("pointerleave", () => showValue(selected));
-  slider.addEventListener("keydown", (event) => {
-    const index = movedIndex(event.key, selected, steps.length);
-    const step = index === null ? undefined : steps[index];
-    if (step === undefined) return;
-    event.preventDefault();
-    dispatch({ kind: "selectStep", step });
-  });
+  listen(slider, () => curve, pick, showValue);
 
   const renderRun = whenChanged((run: ViewerRun | null, step: number | null) => {
-    const nextSeries = reuseEqual(series, run === null ? [] : rewardSeries(run));
-    const nextSelected = step === null ? -1 : (run?.rolloutSteps.indexOf(step) ?? -1);
-    const isSame = nextSeries === series && nextSelected === selected;
-    steps = run?.rolloutSteps ?? [];
-    series = nextSeries;
-    selected = nextSelected;
-    if (isSame) return;
+    const steps = run?.rolloutSteps ?? [];
+    const selected = step === null ? -1 : steps.indexOf(step);
+    const next = reuseEqual(curve, { steps, rewards: run === null ? [] : rewardSeries(run), selected });
+    if (next === curve) return;
+    curve = next;
     setHidden(node, steps.length === 0);
     setAttribute(slider, "aria-valuemin", String(steps[0] ?? 0));
     setAttribute(slider, "aria-valuemax", String(steps.at(-1) ?? 0));
     setAttribute(slider, "aria-valuenow", String(step ?? 0));
-    setAttribute(slider, "aria-valuetext", valueText(selected));
+    setAttribute(slider, "aria-valuetext", valueText(curve, selected));
     showValue(selected);
     redraw();
   });
   return { node, render: (state: ViewerState) => renderRun(state.run, state.selection?.step ?? null) };
+}
 
-  function pick(event: PointerEvent): void {
-    const step = steps[indexAt(event)];
-    if (step !== undefined && steps.indexOf(step) !== selected) dispatch({ kind: "selectStep", step });
-  }
-
-  function indexAt(event: PointerEvent): number {
+function listen(
+  slider: HTMLElement,
+  curve: () => Curve,
+  pick: (index: number) => void,
+  showValue: (index: number) => void,
+): void {
+  const indexAt = (event: PointerEvent): number => {
     const bounds = slider.getBoundingClientRect();
     const fraction = (event.clientX - bounds.left - insetPx) / Math.max(1, bounds.width - 2 * insetPx);
-    return Math.round(clamp(fraction, 0, 1) * (steps.length - 1));
-  }
+    return Math.round(clamp(fraction, 0, 1) * (curve().steps.length - 1));
+  };
+  slider.addEventListener("pointerdown", (event) => {
+    slider.setPointerCapture(event.pointerId);
+    pick(indexAt(event));
+  });
+  slider.addEventListener("pointermove", (event) => {
+    if (slider.hasPointerCapture(event.pointerId)) pick(indexAt(event));
+    else showValue(indexAt(event));
+  });
+  slider.addEventListener("pointerleave", () => showValue(curve().selected));
+  slider.addEventListener("keydown", (event) => {
+    const index = movedIndex(event.key, curve().selected, curve().steps.length);
+    if (index === null) return;
+    event.preventDefault();
+    pick(index);
+  });
+}
 
-  function showValue(index: number): void {
-    const reward = series[index];
-    setText(value, reward === null || reward === undefined ? "–" : formatNumber(reward));
-    setTitle(slider, valueText(index));
-  }
-
-  function valueText(index: number): string {
-    const reward = series[index];
-    const rewardText = reward === null || reward === undefined ? "not known yet" : formatNumber(reward);
-    return `Step ${steps[index] ?? "–"}, mean reward ${rewardText}`;
-  }
+function valueText({ steps, rewards }: Curve, index: number): string {
+  const reward = rewards[index] ?? null;
+  return `Step ${steps[index] ?? "–"}, mean reward ${reward === null ? "not known yet" : formatNumber(reward)}`;
 }
 
 /** The index a standard slider key leads to; null for other keys. */
-export function movedIndex(key: string, index: number, count: number): number | null {
+function movedIndex(key: string, index: number, count: number): number | null {
   const page = Math.max(1, Math.round(count / 10));
   const moves: Readonly<Record<string, number>> = {
     ArrowLeft: index - 1,
@@ -104,7 +114,7 @@ export function movedIndex(key: string, index: number, count: number): number | 
   return moved === undefined || count === 0 ? null : clamp(moved, 0, count - 1);
 }
 
-function drawCurve(canvas: HTMLCanvasElement, series: readonly (number | null)[], selected: number): void {
+function drawCurve(canvas: HTMLCanvasElement, { rewards: series, selected }: Curve): void {
   const ratio = window.devicePixelRatio;
   const width = canvas.clientWidth;
   const height = canvas.clientHeight;

@@ -40,14 +40,16 @@ export function createStrip(dispatch: Dispatch): View {
     node.hidden = thumbnails.length === 0;
     node.replaceChildren(...thumbnails);
   });
-  const renderMarks = whenChanged((group: GroupView | null, selected: CompletionView | null, _frames: FrameUris | null) => {
-    thumbnails.forEach((item, index) => {
-      const timeSec = group?.timestampsSec[index] ?? 0;
-      item.classList.toggle("in-truth", group !== null && containsTime(group.truthSegments, timeSec));
-      item.classList.toggle("in-prediction", selected !== null && containsTime(selected.segments, timeSec));
-    });
-    node.dataset["tone"] = selected === null ? "neutral" : toneOf(selected);
-  });
+  const renderMarks = whenChanged(
+    (group: GroupView | null, selected: CompletionView | null, _frames: FrameUris | null) => {
+      thumbnails.forEach((item, index) => {
+        const timeSec = group?.timestampsSec[index] ?? 0;
+        item.classList.toggle("in-truth", group !== null && containsTime(group.truthSegments, timeSec));
+        item.classList.toggle("in-prediction", selected !== null && containsTime(selected.segments, timeSec));
+      });
+      node.dataset["tone"] = selected === null ? "neutral" : toneOf(selected);
+    },
+  );
   const renderCurrent = whenChanged((index: number, _group: GroupView | null, _frames: FrameUris | null) => {
     thumbnails.forEach((item, position) => setAttribute(item, "aria-selected", String(position === index)));
     const current = thumbnails[index];

@@ -147,7 +147,8 @@ function renderRuler(ruler: HTMLElement, group: GroupView): void {
   ruler.title = `Sampled frames at ${timestampsSec.map((timeSec) => timeSec.toFixed(2)).join(", ")} s`;
   setAttribute(ruler, "aria-valuemin", "0");
   setAttribute(ruler, "aria-valuemax", durationSec.toFixed(2));
-  if (group.truthSegments.length > 0) setAttribute(ruler, "aria-description", `Truth ${formatSegments(group.truthSegments)}`);
+  if (group.truthSegments.length > 0)
+    setAttribute(ruler, "aria-description", `Truth ${formatSegments(group.truthSegments)}`);
   else ruler.removeAttribute("aria-description");
 }
 
