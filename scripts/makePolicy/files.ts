@@ -100,7 +100,8 @@ const textSizes = {
   num_key_value_heads: 2,
   max_position_embeddings: 4096,
   rms_norm_eps: 1e-6,
-  rope_theta: 10000,
+  // Four rows and columns and eight time steps: frequencies that fall off slowly tell them apart.
+  rope_theta: 10,
   rope_scaling: { type: "mrope", rope_type: "default", mrope_section: [4, 6, 6] },
   hidden_act: "silu",
   torch_dtype: "bfloat16",
@@ -120,6 +121,6 @@ const visionSizes = {
   spatial_merge_size: 2,
   window_size: 56,
   fullatt_block_indexes: [1],
-  tokens_per_second: 2,
+  tokens_per_second: 1,
   hidden_act: "silu",
 };

@@ -50,13 +50,15 @@ export function taskLessons(scene: Scene, loose: Looseness): { short: Lesson[]; 
   return { short: [...grounding, ...groundedQa, ...choice], tracks };
 }
 
-/** What is where at one time: the exercise in looking, in words of its own. The truth is exact. */
+/** What is where at one time: the exercise in looking, in words of its own. */
 export function lookingLessons(scene: Scene, timeSec: number, label: number = timeSec): Lesson[] {
-  const seen = scene.objects.flatMap((_, object) =>
-    isOnScreen(scene, object, timeSec)
-      ? [{ object, text: objectAt(scene, object, timeSec), box: formatBox(boxAt(scene, object, timeSec)) }]
-      : [],
-  );
+  const seen = scene.objects
+    .flatMap((_, object) =>
+      isOnScreen(scene, object, timeSec) ? [{ object, exact: boxAt(scene, object, timeSec) }] : [],
+    )
+    // From left to right, so that the order can be seen.
+    .sort((a, b) => a.exact.x0 - b.exact.x0)
+    .map(({ object, exact }) => ({ text: objectAt(scene, object, timeSec), box: formatBox(coarse(exact)) }));
   const at = `at ${label.toFixed(1)} seconds?`;
   const everything = seen.map(({ text, box }) => `${text} ${box}`).join(", ");
   return [
@@ -64,6 +66,12 @@ export function lookingLessons(scene: Scene, timeSec: number, label: number = ti
     ...seen.map(({ text, box }) => ({ prompt: `Where is ${text} ${at}`, target: box })),
     ...seen.map(({ text, box }) => ({ prompt: `What is in ${box} ${at}`, target: text })),
   ];
+}
+
+/** Box on a grid of 0.05: twenty choices a number are learnt long before a hundred are. */
+function coarse(box: BoundingBox): BoundingBox {
+  const grid = (v: number): number => Math.min(1, Math.max(0, Math.round(v * 20) / 20));
+  return { x0: grid(box.x0), y0: grid(box.y0), x1: grid(box.x1), y1: grid(box.y1) };
 }
 
 /** Its colour may be another than its own for a while. */
@@ -98,12 +106,12 @@ function looseBox(box: BoundingBox, { boxMargin }: Looseness, random: SeededRand
   const [width, height] = [box.x1 - box.x0, box.y1 - box.y0];
   const grow = (size: number): number => size * random.uniform(0, boxMargin);
   const within = (v: number): number => Math.min(1, Math.max(0, v));
-  return {
+  return coarse({
     x0: within(box.x0 - grow(width)),
     y0: within(box.y0 - grow(height)),
     x1: within(box.x1 + grow(width)),
     y1: within(box.y1 + grow(height)),
-  };
+  });
 }
 
 function letterOf(answer: string): string {

@@ -36,6 +36,8 @@ const { values: args } = parseArgs({
     margin: { type: "string", default: "0.3" },
     save: { type: "string", default: "500" },
     lessons: { type: "string", default: "clips" }, // or "pictures": two frames at one time
+    distinct: { type: "string", default: "1000000" }, // scenes before they come again: repetition helps at the start
+    alone: { type: "string", default: "0" }, // share of pictures with a single object
     looseChance: { type: "string", default: "1" },
   },
 });
@@ -52,12 +54,15 @@ let smooth = 0;
 const startedAt = Date.now();
 for (let step = 0; step < steps; step++) {
   const scenes = Array.from({ length: Number(args.clips) }, (_, i) =>
-    makeScene(seed, Number(args.first) + step * Number(args.clips) + i),
+    makeScene(seed, Number(args.first) + ((step * Number(args.clips) + i) % Number(args.distinct))),
   );
   const targets = scenes.map((scene) => {
+    if (args.lessons === "slides") return slideTarget(scene);
     if (args.lessons === "pictures") {
-      const timeSec = seededRandom(seed, scene.index, 7).uniform(0, 7.9);
-      return targetOf(clipOf(scene, [timeSec, Math.min(7.9, timeSec + 0.1)], 1), pictureRows(scene, timeSec));
+      const random = seededRandom(seed, scene.index, 7);
+      const timeSec = random.uniform(0, 7.9);
+      const shown = random.chance(Number(args.alone)) ? aloneIn(scene) : scene;
+      return targetOf(clipOf(shown, [timeSec, Math.min(7.9, timeSec + 0.1)], 1), pictureRows(shown, timeSec));
     }
     return targetOf(clipOf(scene, frameTimesSec, clipDurationSec), rowsOf(scene));
   });
@@ -77,6 +82,31 @@ for (let step = 0; step < steps; step++) {
   }
   if ((step + 1) % Number(args.save) === 0 || step + 1 === steps)
     await writeCheckpoint(args.out, policy.checkpoint, "bfloat16");
+}
+
+/** The scene with its first object only: where something is, is learnt before which of several it is. */
+function aloneIn(scene: Scene): Scene {
+  return { ...scene, objects: scene.objects.slice(0, 1), events: [] };
+}
+
+/** Eight unrelated scenes of a second each in one clip: what is there depends on when, and one pass teaches eight pictures. */
+function slideTarget(first: Scene): SftTarget {
+  const slides = Array.from({ length: 8 }, (_, i) => {
+    const random = seededRandom(seed, first.index, 10 + i);
+    const scene = i === 0 ? first : makeScene(seed + 10 + i, first.index);
+    const timeSec = random.uniform(0, 7.9);
+    return { scene: random.chance(Number(args.alone)) ? aloneIn(scene) : scene, timeSec };
+  });
+  const pixels = slides.map(({ scene, timeSec }) => renderScene(scene, [timeSec, Math.min(7.9, timeSec + 0.1)]));
+  const clip = clipOf(first, frameTimesSec, clipDurationSec, Uint8Array.from(Buffer.concat(pixels)));
+  const turns = slides.map(({ scene, timeSec }, i) => {
+    const [everything, ...single] = lookingLessons(scene, timeSec, i);
+    const random = seededRandom(seed, first.index, 20 + i);
+    return random.chance(0.5) && single.length > 0 ? random.pick(single) : (everything ?? random.pick(single));
+  });
+  const shuffled = seededRandom(seed, first.index, 30).shuffle(turns);
+  const rows = [0, 1, 2, 3].map((r) => shuffled.slice(2 * r, 2 * r + 2));
+  return targetOf(clip, rows);
 }
 
 function pictureRows(scene: Scene, timeSec: number): Lesson[][] {
@@ -138,9 +168,9 @@ function targetOf(clip: Clip, rows: readonly (readonly Lesson[])[]): SftTarget {
   };
 }
 
-function clipOf(scene: Scene, timesSec: readonly number[], durationSec: number): Clip {
+function clipOf(scene: Scene, timesSec: readonly number[], durationSec: number, pixels?: Uint8Array): Clip {
   return {
-    pixels_FHWC: renderScene(scene, timesSec),
+    pixels_FHWC: pixels ?? renderScene(scene, timesSec),
     seen: {
       path: "",
       hash: "",

@@ -74,6 +74,9 @@ export const contextKeys = {
   ffmpegMissing: "videoRft.ffmpegMissing",
 } as const;
 
+/** VS Code sets the first key late when trust is switched off altogether; handlers ask for trust once more. */
+export const trustCondition = "isWorkspaceTrusted || !isWorkspaceTrustEnabled";
+
 /** Keys act on the page only: not while a box is typed in, and not while a list or another part has the focus. */
 const viewerKeyCondition =
   "videoRft.viewerFocused && !inputFocus && !listFocus && !sideBarFocus && !panelFocus && !auxiliaryBarFocus";
@@ -93,7 +96,7 @@ export function contributedCommands(): readonly ContributedCommand[] {
     title: row.title,
     category: commandCategory,
     ...(row.icon === undefined ? {} : { icon: row.icon }),
-    ...(row.needsTrust === undefined ? {} : { enablement: "isWorkspaceTrusted" }),
+    ...(row.needsTrust === undefined ? {} : { enablement: trustCondition }),
     ...(row.key === undefined ? {} : { enablement: contextKeys.viewerFocused }),
   }));
 }

@@ -18,10 +18,7 @@ export interface RpcCancellationToken {
 export interface RpcConnection {
   sendRequest(method: string, ...args: unknown[]): Promise<unknown>;
   sendNotification(method: string, params: unknown): Promise<void>;
-  onRequest(
-    method: string,
-    handler: (params: unknown, token: RpcCancellationToken) => unknown,
-  ): RpcDisposable;
+  onRequest(method: string, handler: (params: unknown, token: RpcCancellationToken) => unknown): RpcDisposable;
   onNotification(method: string, handler: (params: unknown) => void): RpcDisposable;
 }
 

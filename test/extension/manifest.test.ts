@@ -8,6 +8,7 @@ import {
   contextKeys,
   contributedCommands,
   contributedKeybindings,
+  trustCondition,
   viewerCommandIds,
 } from "../../src/extension/commands.ts";
 
@@ -60,7 +61,7 @@ test("every viewer action is a command with a key of its own, which acts on the 
 });
 
 test("what executes something of the workspace is off without trust", () => {
-  const off = contributedCommands().filter(({ enablement }) => enablement === "isWorkspaceTrusted");
+  const off = contributedCommands().filter(({ enablement }) => enablement === trustCondition);
   assert.deepEqual(
     off.map(({ command }) => command),
     ["videoRft.startRun", "videoRft.resumeRun"],

@@ -163,6 +163,27 @@ test("a run whose process goes without a word has crashed, and can be resumed in
   }
 });
 
+test("a run that has stopped is waited for until its process has left", async () => {
+  const { run, server } = await runProcess();
+  run.state = runState({ status: "stopped", phase: "idle" });
+  const listed = { runs: [summaryOf(server, run.state)] };
+  const { registry, log } = registryOver(listed);
+  try {
+    await registry.refresh();
+    await until(log, /^attached/);
+    let isReleased = false;
+    const released = registry.untilReleased("/ws/runs/a").then(() => (isReleased = true));
+    await registry.refresh();
+    assert.ok(!isReleased);
+    listed.runs = [runSummary({ runDir: "/ws/runs/a", name: "a", state: run.state, alive: false })];
+    await server.close();
+    await released;
+    assert.equal(registry.get("/ws/runs/a")?.summary.alive, false);
+  } finally {
+    registry.dispose();
+  }
+});
+
 test("a window that closes only detaches", async () => {
   const { run, server } = await runProcess();
   const listed = { runs: [summaryOf(server, runState())] };

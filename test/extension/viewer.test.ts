@@ -15,13 +15,13 @@ function viewer() {
     details: runDetails(),
     tracked: undefined as TrackedRun | undefined,
     steps: new Map<number, RolloutLine[]>(),
-    frames: (): readonly string[] => ["/cache/0.jpg", "/cache/1.jpg"],
+    frames: (_group: number): readonly string[] | Promise<readonly string[]> => ["/cache/0.jpg", "/cache/1.jpg"],
   };
   const sent: string[] = [];
   const host = new ViewerHost({
     details: async () => folder.details,
     step: async (step) => folder.steps.get(step) ?? [],
-    frames: async () => folder.frames(),
+    frames: async (_step, group) => folder.frames(group),
     tracked: () => folder.tracked,
     toUri: (file) => `uri:${file}`,
     post: (message) => {
@@ -150,6 +150,25 @@ test("frames that cannot be had come with the reason", async () => {
   };
   await host.receive({ kind: "needFrames", step: 3, group: 0 });
   assert.deepEqual(sent, ["frames 3/0 /v/a.mp4: the file is gone. Put it back."]);
+});
+
+test("frames are opened one set at a time, the one that was asked for last first", async () => {
+  const { folder, sent, host } = viewer();
+  let open = 0;
+  folder.frames = async (group) => {
+    open += 1;
+    assert.equal(open, 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    open -= 1;
+    return [`/cache/${group}.jpg`];
+  };
+  await Promise.all([0, 1, 2, 3].map((group) => host.receive({ kind: "needFrames", step: 1, group })));
+  assert.deepEqual(sent, [
+    "frames 1/0 uri:/cache/0.jpg",
+    "frames 1/3 uri:/cache/3.jpg",
+    "frames 1/2 uri:/cache/2.jpg",
+    "frames 1/1 uri:/cache/1.jpg",
+  ]);
 });
 
 test("messages of an unknown kind are dropped", () => {

@@ -38,7 +38,7 @@ let failedScene: string | null = null;
 
 before(async () => {
   workspace = await makeTinyWorkspace();
-  server = await startServer({ settings: { "workbench.colorTheme": "Default Dark Modern" } });
+  server = await startServer();
   browser = await launchBrowser();
   ({ page } = await openWorkbench(browser, server, { folder: workspace, extensionDir }));
 });
@@ -62,7 +62,7 @@ scene("the palette offers the commands", async () => {
 
 scene("a mistake in the specification stands in the Problems panel at its line", async () => {
   const text = fs.readFileSync(path.join(workspace, `${tinyName}.rft.json`), "utf8");
-  fs.writeFileSync(path.join(workspace, "mistake.rft.json"), text.replace('"groupSize": 4', '"groupSiez": 4'));
+  fs.writeFileSync(path.join(workspace, "mistake.rft.json"), text.replace('"groupSize"', '"groupSiez"'));
   await openFile(page, "mistake.rft.json");
   await runCommand(page, "Problems: Focus on Problems View");
   const problem = page.locator(".markers-panel .monaco-list-row", { hasText: "groupSiez" });
@@ -71,6 +71,8 @@ scene("a mistake in the specification stands in the Problems panel at its line",
   assert.match(await problem.first().innerText(), new RegExp(`Ln ${line}, Col`));
   await screenshot(page, "problems");
   await page.keyboard.press("Control+J"); // hides the panel
+  fs.rmSync(path.join(workspace, "mistake.rft.json"));
+  await runCommand(page, "View: Close All Editors");
 });
 
 scene("Start RFT Run shows rollouts while the run goes on", async () => {
@@ -84,7 +86,9 @@ scene("Start RFT Run shows rollouts while the run goes on", async () => {
   runDir = onlyRunDir(workspace) ?? assert.fail("no run folder");
   assert.equal(readState(runDir)?.status, "running");
   // New groups arrive without anybody asking.
-  await waitFor("the third step", 120_000, async () => (await shownStep(frame)) >= 3);
+  await waitFor("more steps", 120_000, async () => (await shownStep(frame)) >= 8);
+  await page.locator(".activitybar [aria-label='Video RFT']").first().click();
+  await page.locator(".pane-body .monaco-list-row", { hasText: /tiny.*step \d+\/400/ }).waitFor({ timeout: 30_000 });
   await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).waitFor({ timeout: 30_000 });
 });
 
@@ -157,8 +161,11 @@ scene("a closed window leaves the run going, and a new one attaches to it", asyn
   const leftAt = readState(runDir)?.step ?? assert.fail("no state");
   await waitFor("a step without a window", 120_000, () => (readState(runDir)?.step ?? 0) > leftAt);
   ({ page } = await openWorkbench(browser, server, { folder: workspace, extensionDir }));
-  await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).click({ timeout: 60_000 });
-  const frame = await viewer();
+  const frame = await waitFor("the viewer behind the status bar item", 120_000, async () => {
+    await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).click({ timeout: 60_000 });
+    // The item is drawn anew while the run goes on, and a click may fall in between.
+    return webviewFrame(page, ".timeline", 15_000).catch(() => null);
+  });
   const attachedAt = await shownStep(frame);
   await waitFor("a step in the new window", 120_000, async () => (await shownStep(frame)) > attachedAt);
   await screenshot(page, "rollouts-live");
@@ -179,8 +186,13 @@ function viewer(): Promise<Frame> {
   return webviewFrame(page, ".timeline", 120_000);
 }
 
-async function shownStep(frame: Frame): Promise<number> {
-  return Number(await frame.locator(".step-field").evaluate((node) => (node as HTMLInputElement).value));
+function shownStep(frame: Frame): Promise<number> {
+  return controlValue(frame, ".step-field");
+}
+
+/** What a number field or a list of choices of the page holds. */
+async function controlValue(frame: Frame, selector: string): Promise<number> {
+  return Number(await frame.locator(selector).evaluate((node) => (node as HTMLInputElement).value));
 }
 
 /** Brings the first group of a task on the screen, at whatever step has one. */
@@ -193,23 +205,34 @@ async function showGroup(task: GroupRecord["task"]): Promise<{ frame: Frame; gro
     while ((await shownStep(frame)) > step) await runCommand(page, "RFT: Previous Step");
     while ((await shownStep(frame)) < step) await runCommand(page, "RFT: Next Step");
     await waitFor(`the group of ${group.exampleId}`, 30_000, async () => {
-      const facts = await frame.locator(".group-bar .facts").innerText();
-      if (facts.includes(group.exampleId) && facts.includes(group.datasetId)) return true;
-      await runCommand(page, "RFT: Next Group");
+      const shown = await controlValue(frame, ".group-choice");
+      if (shown === group.group) return true;
+      await runCommand(page, shown < group.group ? "RFT: Next Group" : "RFT: Previous Group");
       return false;
     });
+    const facts = await frame.locator(".group-bar .facts").innerText();
+    assert.ok(facts.includes(`${group.datasetId} · ${group.exampleId}`), facts);
     return { frame, group };
   }
   throw new Error(`no step has a group of ${task}`);
 }
 
-async function boundsOf(
-  frame: Frame,
-  selector: string,
-): Promise<{ x: number; y: number; width: number; height: number }> {
-  const bounds = await frame.locator(selector).first().boundingBox();
-  if (bounds === null) throw new Error(`${selector} is not on the screen`);
-  return bounds;
+interface Bounds {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where an element is, once the page around it has come to rest. */
+async function boundsOf(frame: Frame, selector: string): Promise<Bounds> {
+  let last = "";
+  return waitFor(`${selector} to stay where it is`, 30_000, async () => {
+    const bounds = await frame.locator(selector).first().boundingBox();
+    const isAtRest = bounds !== null && JSON.stringify(bounds) === last;
+    last = JSON.stringify(bounds);
+    return isAtRest && bounds;
+  });
 }
 
 function colorDistance(a: readonly number[], b: readonly number[]): number {

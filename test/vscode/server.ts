@@ -26,6 +26,7 @@ export interface ServerOptions {
 const quietSettings = {
   "security.workspace.trust.enabled": false,
   "workbench.startupEditor": "none",
+  "window.autoDetectColorScheme": true,
   "workbench.enableExperiments": false,
   "workbench.secondarySideBar.defaultVisibility": "hidden",
   "workbench.tips.enabled": false,

@@ -8,7 +8,7 @@ import { isFailedGroup, type GroupRecord, type LockRecord, type RunState } from 
 
 /** Name of the specification and of its runs. */
 export const tinyName = "tiny";
-export const tinyGroupSize = 4;
+export const tinyGroupSize = 8;
 
 const policyDir = "/tmp/mypol";
 

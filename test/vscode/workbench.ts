@@ -40,7 +40,7 @@ export async function openWorkbench(
   server: VsCodeServer,
   options: WorkbenchOptions,
 ): Promise<Workbench> {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark" });
   const page = await context.newPage();
   await page.goto(workbenchUrl(server, options));
   await page.waitForSelector(".monaco-workbench", { timeout: 60_000 });

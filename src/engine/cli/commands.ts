@@ -32,7 +32,11 @@ export const commands: readonly Command[] = [
     positionals: ["SPEC"],
     options: [
       { name: "checkpoint", value: "DIR", help: "a checkpoint of a run, in place of the specification's model" },
-      { name: "predictions", value: "FILE.jsonl", help: 'score these answers, {"id": …, "text": …} a line, without a policy' },
+      {
+        name: "predictions",
+        value: "FILE.jsonl",
+        help: 'score these answers, {"id": …, "text": …} a line, without a policy',
+      },
     ],
     help: "Score a policy on the specification's evaluation data, beside the trivial baselines",
     run: evaluate,

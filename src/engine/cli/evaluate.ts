@@ -56,7 +56,9 @@ function evaluatePredictions(input: CommandInput, loaded: LoadedSpec, data: RunD
   const examples = data.evaluation.flatMap((dataset) => dataset.examples);
   const { answered, missing } = readPredictions(file, examples);
   if (missing > 0) {
-    input.terminal.note(`${missing} of ${examples.length} examples have no prediction; they score as unparsed answers.`);
+    input.terminal.note(
+      `${missing} of ${examples.length} examples have no prediction; they score as unparsed answers.`,
+    );
   }
   return {
     scores: scoreAnswers(answered),

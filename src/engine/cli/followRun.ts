@@ -1,6 +1,7 @@
 import { sendRequest } from "../../protocol/connection.ts";
 import { formatError, UserError } from "../../protocol/errors.ts";
 import { stopRun } from "../../protocol/messages.ts";
+import type { RunState } from "../../protocol/records.ts";
 import { readRunResult } from "../run/runResult.ts";
 import { attachToRun, type AttachedRun, type RunAddress } from "../server/runClient.ts";
 import { readRunState } from "../store/readRun.ts";
@@ -28,7 +29,7 @@ export async function followRun(terminal: Terminal, runDir: string, address: Run
   run.connection.dispose();
   terminal.note(`The run goes on in the background until it has stopped. Its folder is ${runDir}`);
   terminal.note(`To see it again, or to go on with it: video-rft resume ${quote(runDir)}`);
-  terminal.writeDocument(runDocument(await readRunResult(runDir), await readRunState(runDir)));
+  terminal.writeDocument(runDocument(await readRunResult(runDir), end.state));
   return 1;
 }
 
@@ -75,21 +76,22 @@ export async function reportEnd(terminal: Terminal, runDir: string): Promise<Exi
 
 /** Ctrl+C while a run is followed. */
 class Interrupts {
-  /** Settles when the user does not want to wait for the end. */
-  readonly detached: Promise<"detached">;
+  /** Settles with the last known state when the user does not want to wait for the end. */
+  readonly detached: Promise<{ readonly state: RunState }>;
   private readonly onSignal: () => void;
 
   constructor(terminal: Terminal, run: AttachedRun) {
-    let count = 0;
-    let detach: (value: "detached") => void = () => undefined;
+    let stopAsked: Promise<{ readonly state: RunState }> | null = null;
+    let detach: (value: { readonly state: RunState }) => void = () => undefined;
     this.detached = new Promise((resolve) => (detach = resolve));
     this.onSignal = () => {
-      count++;
-      if (count > 1) return detach("detached");
+      // The request to stop has to arrive before this process goes.
+      if (stopAsked !== null) return void stopAsked.then(detach);
       terminal.note("Stopping after this step, with a checkpoint. Ctrl+C again to leave the run to itself.");
-      sendRequest(run.connection, stopRun, { reason: "Ctrl+C" }).catch((error: unknown) => {
+      stopAsked = sendRequest(run.connection, stopRun, { reason: "Ctrl+C" }).catch((error: unknown) => {
         // That the run has ended meanwhile is told by the closed connection.
         if (!UserError.is(error, "disconnected")) terminal.note(String(error));
+        return { state: run.state };
       });
     };
     process.on("SIGINT", this.onSignal);

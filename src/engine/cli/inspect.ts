@@ -55,9 +55,11 @@ export function formatGroup(line: RolloutLine, columns: number): string {
       ...formatAnswer(completion.parsed, durationSec),
     ]),
   ];
-  const table = formatTable([["", "reward", "advantage", "", ""], ...rows]);
+  const table = formatTable([["", "reward", "advantage", "", ""], ...rows], [3, 4]);
   const texts = line.completions.map((completion, k) => formatCompletion(completion, k, columns));
-  return [`${title}  ${rewards}  (${seen})`, `  ${foldText(line.question, columns - 2)}`, indent(table), ...texts].join("\n");
+  return [`${title}  ${rewards}  (${seen})`, `  ${foldText(line.question, columns - 2)}`, indent(table), ...texts].join(
+    "\n",
+  );
 }
 
 /** Parts of the reward, then the text. */
@@ -72,7 +74,10 @@ function formatCompletion(completion: CompletionRecord, k: number, columns: numb
 }
 
 /** A lane, where there are times, and the answer in words. */
-function formatAnswer(answer: Pick<ParsedAnswer, "segment" | "segments" | "boxes" | "option" | "failures">, durationSec: number): [string, string] {
+function formatAnswer(
+  answer: Pick<ParsedAnswer, "segment" | "segments" | "boxes" | "option" | "failures">,
+  durationSec: number,
+): [string, string] {
   const segments = answer.segment === undefined ? (answer.segments ?? []) : [answer.segment];
   const lane = segments.length > 0 ? formatLane(segments, durationSec, laneWidth) : "";
   const words = [
@@ -115,4 +120,3 @@ function formatNumber(value: number | null): string {
 function indent(text: string): string {
   return text.replace(/^/gm, "  ");
 }
-

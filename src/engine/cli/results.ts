@@ -61,9 +61,10 @@ export function formatScoreTable(
       key,
       String(n ?? ""),
       ...columns.map(({ scores }) => (scores[key] === undefined ? "-" : formatScore(scores[key]))),
-      best === null ? "-" : `${formatScore(best.score)} ${best.name}`,
+      best === null ? "-" : formatScore(best.score),
+      best?.name ?? "",
     ];
   });
-  const header = ["", "n", ...columns.map(({ title }) => title), "best trivial baseline"];
-  return `${formatTable([header, ...rows])}\nIn brackets: bootstrap 95 % intervals.`;
+  const header = ["", "n", ...columns.map(({ title }) => title), "trivial baseline", "(the best one)"];
+  return `${formatTable([header, ...rows], [header.length - 1])}\nIn brackets: bootstrap 95 % intervals.`;
 }

@@ -51,7 +51,8 @@ export async function doctor({ terminal }: CommandInput): Promise<ExitStatus> {
   const checks = await runChecks(terminalSettings(), process.cwd());
   const rows = checks.map(({ name, ok, detail }) => [`${ok ? "ok  " : "FAIL"}  ${name.padEnd(24)}${detail}`]);
   terminal.print(formatTable(rows));
-  for (const { name, fix } of checks.filter((check) => !check.ok)) terminal.print(`${name}: ${fix ?? "no remedy known"}`);
+  for (const { name, fix } of checks.filter((check) => !check.ok))
+    terminal.print(`${name}: ${fix ?? "no remedy known"}`);
   terminal.writeDocument({ checks });
   return checks.every((check) => check.ok) ? 0 : 1;
 }

@@ -7,7 +7,7 @@ import {
   stepFinished,
   type RunProgress,
 } from "../../protocol/messages.ts";
-import type { MetricsRecord, RunState, TimingsRecord } from "../../protocol/records.ts";
+import type { MetricsRecord, RunState, Scores, TimingsRecord } from "../../protocol/records.ts";
 import type { Terminal } from "./terminal.ts";
 import { formatBar, formatDuration } from "./text.ts";
 
@@ -34,7 +34,9 @@ export class RunView {
     onNotification(connection, runProgress, (progress) => this.showProgress(progress));
     onNotification(connection, stepFinished, (step) => this.showStep(step));
     onNotification(connection, runStateChanged, ({ state }) => this.showState(state));
-    onNotification(connection, evaluationWritten, ({ step }) => this.terminal.note(`Evaluated after step ${step}.`));
+    onNotification(connection, evaluationWritten, ({ step, evaluation }) =>
+      this.terminal.note(`Evaluated after step ${step}: ${formatMainScores(evaluation.scores)}`),
+    );
     onNotification(connection, runLog, ({ level, message }) => {
       if (level !== "info") this.terminal.note(`${level}: ${message}`);
     });
@@ -44,6 +46,7 @@ export class RunView {
     const message = state.message ?? "";
     if (message !== "" && message !== this.shownMessage) this.terminal.note(message);
     this.shownMessage = message;
+    if (this.progress === null) this.terminal.showLive(state.phase);
   }
 
   end(): void {
@@ -76,7 +79,10 @@ function formatLive(progress: RunProgress, step: { metrics: MetricsRecord; timin
   return [bar, `${finished}/${steps}`, ...(step === null ? [] : formatNumbers(step)), part, ...eta].join("  ");
 }
 
-function formatStepLine(step: { metrics: MetricsRecord; timings: TimingsRecord }, progress: RunProgress | null): string {
+function formatStepLine(
+  step: { metrics: MetricsRecord; timings: TimingsRecord },
+  progress: RunProgress | null,
+): string {
   const of = progress === null ? "" : `/${progress.steps}`;
   const etaSec = progress?.etaSec ?? null;
   const eta = etaSec === null ? [] : [`ETA ${formatDuration(etaSec)}`];
@@ -93,4 +99,14 @@ function formatNumbers({ metrics, timings }: { metrics: MetricsRecord; timings: 
     ...(reward === undefined && loss !== undefined ? [`loss ${loss.toFixed(4)}`] : []),
     `${Math.round(timings.tokensPerSec)} tokens/s`,
   ];
+}
+
+/** The first metric of each dataset; the table at the end has them all. */
+function formatMainScores(scores: Scores): string {
+  const main = new Map<string, string>();
+  for (const [key, { value }] of Object.entries(scores)) {
+    const dataset = key.split("/")[0] ?? key;
+    if (!main.has(dataset)) main.set(dataset, `${key} ${value.toFixed(3)}`);
+  }
+  return [...main.values()].join(", ");
 }

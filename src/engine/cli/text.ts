@@ -1,13 +1,13 @@
 import type { ScoreValue } from "../../protocol/records.ts";
 import type { Segment } from "../../protocol/tasks.ts";
 
-/** Columns of text, the first to the left and the others to the right; two spaces between them. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+/** Columns of text with two spaces between them: the first and those named are set to the left, the others to the right. */
+export function formatTable(rows: readonly (readonly string[])[], leftColumns: readonly number[] = []): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  const line = (row: readonly string[]): string =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  ");
-  return rows.map((row) => line(row).trimEnd()).join("\n");
+  const pad = (cell: string, i: number): string =>
+    i === 0 || leftColumns.includes(i) ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
 
 /** "━━━━━───── " of `width` characters. */

@@ -17,8 +17,10 @@ export interface RopeIndex {
 }
 
 /**
- * Position ids of a prompt, as transformers' Qwen2_5_VLModel.get_rope_index: text counts up on all three axes, a video's
- * temporal position is its time in seconds times tokens_per_second, truncated.
+ * Position ids of a prompt, as get_rope_index of the transformers release that came with the model (4.49): text counts up
+ * on all three axes, a video's temporal position is its time in seconds times tokens_per_second, truncated, and the text
+ * after a video starts beyond its largest position. Later releases truncate the seconds before they multiply (5.0), or
+ * start that text beyond the video's height and width (from 5.3 on); the published weights were trained with neither.
  * @param ids prompt token ids with the video token repeated
  * @param grids one per video, in order
  * @param secondsPerGrid seconds between temporal patches of each video (second_per_grid_ts)
@@ -48,7 +50,8 @@ export function ropeIndex(
     const [rows, columns] = [grid.h / merge, grid.w / merge];
     let last = 0;
     for (let t = 0; t < grid.t; t++) {
-      const time = Math.trunc(t * seconds * config.vision.tokensPerSecond);
+      // In float32, as there: a product just below a whole number must fall on the same side.
+      const time = Math.trunc(Math.fround(Math.fround(t * Math.fround(seconds)) * config.vision.tokensPerSecond));
       for (let y = 0; y < rows; y++) {
         for (let x = 0; x < columns; x++, s++) {
           time_S[s] = next + time;

@@ -1,11 +1,6 @@
 import { UserError } from "../../protocol/errors.ts";
 import type { Backend } from "../run/backend.ts";
-import {
-  backendMethods,
-  type BackendMethod,
-  type BackendRequest,
-  type BackendResponse,
-} from "../run/backendClient.ts";
+import { backendMethods, type BackendMethod, type BackendRequest, type BackendResponse } from "../run/backendClient.ts";
 
 /**
  * The child's side of `spawnBackend`: answers one call at a time with the backend that `load` gives. A backend that

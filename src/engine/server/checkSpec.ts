@@ -58,7 +58,8 @@ function checkNamedFiles(spec: RunSpec, baseDir: string): SpecFinding[] {
   ];
   for (const { dataset, keys } of datasets) {
     const annotations = path.resolve(baseDir, dataset.path);
-    if (!isFile(annotations)) report([...keys, "path"], `expected an annotation file, found none at ${annotations}. ${mend}`);
+    if (!isFile(annotations))
+      report([...keys, "path"], `expected an annotation file, found none at ${annotations}. ${mend}`);
     const videos = path.resolve(baseDir, dataset.videos);
     if (!isFolder(videos)) report([...keys, "videos"], `expected a folder of videos, found none at ${videos}. ${mend}`);
   }
@@ -80,7 +81,10 @@ function checkPolicy(spec: RunSpec, baseDir: string, report: Report): void {
   }
   for (const names of [["config.json"], ["tokenizer.json"], ["model.safetensors", "model.safetensors.index.json"]]) {
     if (names.some((name) => isFile(path.join(dir, name)))) continue;
-    report(keys, `expected ${names.join(" or ")} in the checkpoint directory ${dir}, found none. Complete its download.`);
+    report(
+      keys,
+      `expected ${names.join(" or ")} in the checkpoint directory ${dir}, found none. Complete its download.`,
+    );
   }
 }
 

@@ -26,15 +26,13 @@ const commandTimeoutMs = 20_000;
  */
 export async function runChecks(settings: EngineSettings, runsDir: string): Promise<DoctorCheck[]> {
   const checks = await Promise.all([
-    checkVersions(),
     checkDevice(settings.engineDir),
     checkFfmpeg(settings.ffmpegPath),
     checkPython(),
-    checkMemory(),
     checkDisk("disk of the runs", runsDir),
     checkDisk("disk of the frame cache", settings.cacheDir),
   ]);
-  return checks.flat();
+  return [...checkVersions(), ...checks.flat(), ...checkMemory()];
 }
 
 function checkVersions(): DoctorCheck[] {

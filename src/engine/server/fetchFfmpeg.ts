@@ -90,9 +90,7 @@ async function download(url: string, file: string, options: FetchFfmpegOptions):
         done(null, chunk);
       },
     });
-    // SAFETY: fetch's body is the same class; only the DOM's declaration of it differs from Node's.
-    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-    await pipeline(body, measure, createGunzip(), fs.createWriteStream(file), { signal });
+    await pipeline(Readable.from(response.body), measure, createGunzip(), fs.createWriteStream(file), { signal });
     return hash.digest("hex");
   } catch (error) {
     if (stalled.signal.aborted) throw new Error(`nothing was received for ${stallMs / 1000} s`, { cause: error });

@@ -159,7 +159,9 @@ async function waitUntilReady(child: ChildProcess, runDir: string, signal: Abort
     await delay(pollMs, undefined, { signal });
   }
   child.kill("SIGKILL");
-  throw new Error(`the run process did not answer within ${startTimeoutMs / 1000} s; its log is ${runFiles.log(runDir)}`);
+  throw new Error(
+    `the run process did not answer within ${startTimeoutMs / 1000} s; its log is ${runFiles.log(runDir)}`,
+  );
 }
 
 function isRunDir(dir: string): boolean {

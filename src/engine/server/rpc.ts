@@ -6,7 +6,7 @@ import {
   type MessageWriter,
 } from "vscode-jsonrpc/node";
 import { UserError } from "../../protocol/errors.ts";
-import { toRpcError, type RpcConnection } from "../../protocol/connection.ts";
+import { toRpcError, type RpcCancellationToken, type RpcConnection } from "../../protocol/connection.ts";
 
 export interface EngineConnection extends RpcConnection {
   readonly onDidClose: (listener: () => void) => void;
@@ -40,7 +40,7 @@ export function createConnection(
     sendNotification: async (method, params) => connection.sendNotification(method, params),
     onNotification: (method, handler) => connection.onNotification(method, handler),
     onRequest: (method, handler) =>
-      connection.onRequest(method, async (params, token) => {
+      connection.onRequest(method, async (params: unknown, token: RpcCancellationToken) => {
         try {
           return await handler(params, token);
         } catch (error) {

@@ -1,4 +1,5 @@
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
+import { logLine } from "./log.ts";
 import { fatalLinePrefix, type RunProcessParams } from "./runProcessParams.ts";
 import { startRunProcess } from "./runProcess.ts";
 
@@ -22,8 +23,8 @@ process.on("SIGHUP", () => undefined);
 run.ended.then(
   () => process.exit(0),
   (error: unknown) => {
-    if (!UserError.is(error)) console.error(error);
-    console.error(fatalLinePrefix + JSON.stringify(describe(error)));
+    if (!UserError.is(error)) logLine("error", error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.stderr.write(`${fatalLinePrefix}${JSON.stringify(describe(error))}\n`);
     process.exit(1);
   },
 );

@@ -20,6 +20,7 @@ import type { LockRequest } from "../store/lock.ts";
 import { RunFolder, type NewRunState } from "../store/runFolder.ts";
 import { waitForDevice, type DeviceTurn } from "./deviceQueue.ts";
 import { enginePrograms } from "./engineFiles.ts";
+import { logLine } from "./log.ts";
 import type { RunProcessParams, StartParams } from "./runProcessParams.ts";
 import { listenForClients, type RunServer } from "./runServer.ts";
 import { runtimeDir } from "./runtimeDir.ts";
@@ -43,12 +44,12 @@ export function startRunProcess(params: RunProcessParams, engineDir: string): Ru
   let backend: BackendClient | null = null;
   const stop = (reason: string): void => {
     if (stopping.signal.aborted) return;
-    console.log(`stopping: ${reason}`);
+    logLine("info", `stopping: ${reason}`);
     stopping.abort(new UserError({ code: "cancelled", message: `The run was stopped: ${reason}` }));
   };
   const useBackend = (): BackendClient => {
     const modulePath = enginePrograms(engineDir).backend;
-    backend = spawnBackend({ modulePath, onLog: (line) => console.log(`backend: ${line}`) });
+    backend = spawnBackend({ modulePath, onLog: (line) => logLine("info", `backend: ${line}`) });
     return backend;
   };
   return {
@@ -70,7 +71,7 @@ async function runOnce(
     runId: path.basename(params.runDir),
     state: () => state,
     stop: onStop,
-    logError: (text) => console.error(text),
+    logError: (text) => logLine("error", text),
   });
   const events = broadcastTo(server, (changed) => (state = changed));
   let folder: RunFolder | null = null;
@@ -141,8 +142,8 @@ async function waitForTurn(
       onWait: (ahead) => {
         isTold = true;
         const message = `Waiting for run ${ahead.runId}, which uses this device.`;
-        console.log(message);
-        write({ status: "running", phase: "idle", message }).catch((error: unknown) => console.error(error));
+        logLine("info", message);
+        write({ status: "running", phase: "idle", message }).catch((error: unknown) => logLine("error", String(error)));
       },
     });
     if (isTold) await write({ status: "running", phase: "starting" });

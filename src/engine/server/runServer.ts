@@ -20,10 +20,10 @@ import { newSocketPath, runtimeDir } from "./runtimeDir.ts";
 export interface RunServerHost {
   readonly runDir: string;
   readonly runId: string;
-  state(): RunState;
+  readonly state: () => RunState;
   /** Asks for the end after the step at hand. */
-  stop(reason: string): void;
-  logError(text: string): void;
+  readonly stop: (reason: string) => void;
+  readonly logError: (text: string) => void;
 }
 
 export interface RunServer {

@@ -19,7 +19,8 @@ export async function pickRun(
   registry: RunRegistry,
   options: { readonly title: string; readonly among: (run: TrackedRun) => boolean; readonly none: string },
 ): Promise<string | undefined> {
-  await registry.refresh();
+  // What is known is followed live; the folders are read only where that has nothing to offer.
+  if (!registry.runs.some(options.among)) await registry.refresh();
   const runs = registry.runs.filter(options.among);
   const [only] = runs;
   if (only === undefined) {
@@ -58,7 +59,10 @@ export async function resumeRun(engine: Engine, registry: RunRegistry, argument:
   const runDir = runDirOf(argument) ?? (await pickRun(registry, { title: "Resume Run", among: isResumable, none }));
   if (runDir === undefined) return undefined;
   const progress = { location: vscode.ProgressLocation.Window, title: "Video RFT: resuming the run" };
-  await vscode.window.withProgress(progress, () => engine.request(resumeRunProcess, { runDir }));
+  await vscode.window.withProgress(progress, async () => {
+    await registry.untilReleased(runDir);
+    await engine.request(resumeRunProcess, { runDir });
+  });
   await registry.refresh();
   return runDir;
 }

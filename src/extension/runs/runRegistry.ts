@@ -11,7 +11,7 @@ import { coalesce, Emitter, type Disposable } from "../lifetime.ts";
 import type { RunNotice } from "./runNotice.ts";
 import { runNotice } from "./runNotice.ts";
 import type { TrackedRun } from "./runView.ts";
-import { newestFirst } from "./runView.ts";
+import { isGoingOn, newestFirst } from "./runView.ts";
 
 /** Waits between attempts to attach to a run whose process is alive. */
 const defaultAttachDelaysMs: readonly number[] = [250, 500, 1000, 2000, 4000];
@@ -87,6 +87,16 @@ export class RunRegistry implements Disposable {
       await delay(100);
     }
     this.log.warn(`The run in ${runDir} has started, and is not listed yet.`);
+  }
+
+  /** Waits while the process of a run that has ended gives its folder back; until then it cannot be resumed. */
+  async untilReleased(runDir: string): Promise<void> {
+    for (let attempt = 0; attempt < 150; attempt += 1) {
+      await this.refresh();
+      const run = this.entries.get(runDir)?.run;
+      if (run === undefined || !run.summary.alive || isGoingOn(run)) return;
+      await delay(200);
+    }
   }
 
   details(runDir: string): Promise<RunDetails> {

@@ -33,6 +33,8 @@ export class ViewerHost {
   /** The page reads messages; false while its document does not exist. */
   private isReady = false;
   private liveStep: number | undefined;
+  private readonly wantedFrames: { readonly step: number; readonly group: number }[] = [];
+  private isOpeningFrames = false;
 
   /** Reads the run again and posts it. */
   readonly refreshRun: () => Promise<void>;
@@ -54,7 +56,7 @@ export class ViewerHost {
       case "needStep":
         return this.postStep(message.step);
       case "needFrames":
-        return this.postFrames(message.step, message.group);
+        return this.openFrames(message.step, message.group);
       case "selected":
         this.selection = message.selection;
         return;
@@ -66,6 +68,7 @@ export class ViewerHost {
   /** The page's document is gone until it says "ready" again. */
   hidden(): void {
     this.isReady = false;
+    this.wantedFrames.length = 0;
   }
 
   /** Groups of a step are on disk. */
@@ -117,6 +120,20 @@ export class ViewerHost {
   private async postStep(step: number): Promise<void> {
     const groups = await this.ports.step(step);
     if (this.isReady) this.ports.post({ kind: "step", step, groups });
+  }
+
+  /** One set at a time, what was asked for last first: decoding takes a while, and the page may have moved on. */
+  private async openFrames(step: number, group: number): Promise<void> {
+    this.wantedFrames.push({ step, group });
+    if (this.isOpeningFrames) return;
+    this.isOpeningFrames = true;
+    try {
+      for (let next = this.wantedFrames.pop(); next !== undefined; next = this.wantedFrames.pop()) {
+        await this.postFrames(next.step, next.group);
+      }
+    } finally {
+      this.isOpeningFrames = false;
+    }
   }
 
   private async postFrames(step: number, group: number): Promise<void> {

@@ -21,7 +21,15 @@ import { resumeRun, startRun, type StartedRun } from "../../../src/engine/server
 import { createConnection } from "../../../src/engine/server/rpc.ts";
 import { attachToRun } from "../../../src/engine/server/runClient.ts";
 import { listRuns, readRunDetails, readRunState } from "../../../src/engine/store/readRun.ts";
-import { buildTestEngine, isProcessAlive, readLock, until, untilDead, writeWorkspace, type TestEngine } from "./testEngine.ts";
+import {
+  buildTestEngine,
+  isProcessAlive,
+  readLock,
+  until,
+  untilDead,
+  writeWorkspace,
+  type TestEngine,
+} from "./testEngine.ts";
 
 let engine: TestEngine;
 const started: number[] = [];
@@ -44,12 +52,14 @@ async function start(specPath: string, options: { outDir?: string; ignoreQueue?:
 }
 
 /** Starts a run whose backend is inside a call that does not return. */
-async function startHeld(name: string, changes?: Record<string, unknown>): Promise<StartedRun & { backendPid: number }> {
+async function startHeld(
+  name: string,
+  changes?: Record<string, unknown>,
+): Promise<StartedRun & { backendPid: number }> {
   engine.hold();
   const before = engine.calls().length;
   const run = await start(writeWorkspace(engine, name, changes), { ignoreQueue: true });
-  const line = await until("the backend samples", () => engine.calls().slice(before).find((l) => l.includes("sample")));
-  return { ...run, backendPid: Number(line.split(" ")[0]) };
+  return { ...run, backendPid: await engine.untilCalled("sample", before) };
 }
 
 async function ended(run: StartedRun): Promise<Awaited<ReturnType<typeof readRunState>>> {
@@ -77,7 +87,8 @@ test("pings are answered while the backend is inside a call", async () => {
   const { connection, state } = await attachToRun(run, "test");
   assert.equal(state.status, "running");
   const callsBefore = engine.calls().length;
-  for (let k = 0; k < 20; k++) assert.deepEqual(await sendRequest(connection, pingRun, { sentAtMs: k }), { sentAtMs: k });
+  for (let k = 0; k < 20; k++)
+    assert.deepEqual(await sendRequest(connection, pingRun, { sentAtMs: k }), { sentAtMs: k });
   // The call that was going on before the pings is still going on.
   assert.equal(engine.calls().length, callsBefore);
   assert.match(engine.calls().at(-1) ?? "", /sample/);
@@ -101,7 +112,10 @@ test("every client hears the same", async () => {
   engine.release();
   await Promise.all(closed);
   const [first = [], ...others] = heard;
-  assert.deepEqual(first.filter((line) => line.startsWith("step")), ["step 1", "step 2", "step 3"]);
+  assert.deepEqual(
+    first.filter((line) => line.startsWith("step")),
+    ["step 1", "step 2", "step 3"],
+  );
   assert.equal(first.at(-1), "finished idle");
   for (const other of others) assert.deepEqual(other, first);
 });
@@ -114,7 +128,11 @@ test("a wrong token closes the connection, nothing is answered before hello", as
   await assert.rejects(attachToRun({ ...run, token: "short" }, "test"), (error) => UserError.is(error, "disconnected"));
 
   const socket = net.connect(run.socket);
-  const connection = createConnection(new SocketMessageReader(socket), new SocketMessageWriter(socket), () => undefined);
+  const connection = createConnection(
+    new SocketMessageReader(socket),
+    new SocketMessageWriter(socket),
+    () => undefined,
+  );
   await assert.rejects(sendRequest(connection, getRunState, {}), /run\/hello/);
   const hello = { token: run.token, client: "test" };
   await assert.rejects(
@@ -232,7 +250,7 @@ test("a second run waits for the device, says for whom, and can be stopped while
   engine.hold();
   const calls = engine.calls().length;
   const first = await start(writeWorkspace(engine, "first"));
-  await until("the first run samples", () => engine.calls().slice(calls).some((line) => line.includes("sample")));
+  await engine.untilCalled("sample", calls);
   const second = await start(writeWorkspace(engine, "second"));
   const third = await start(writeWorkspace(engine, "third"));
   for (const run of [second, third]) {

@@ -16,6 +16,8 @@ export interface TestEngine {
   readonly release: () => void;
   /** Lines that the backends of all runs have written: "<pid> <call> …". */
   readonly calls: () => string[];
+  /** Waits for a call with this name after the first `skipped` lines; answers the pid of its backend. */
+  readonly untilCalled: (name: string, skipped: number) => Promise<number>;
   readonly dispose: () => void;
 }
 
@@ -40,13 +42,27 @@ export async function buildTestEngine(): Promise<TestEngine> {
   process.env["SCRIPTED_BACKEND_DIR"] = control;
   process.env["VIDEO_RFT_RUNTIME_DIR"] = path.join(root, "rt");
   process.env["VIDEO_RFT_CACHE"] = path.join(root, "cache");
+  const calls = (): string[] => fs.readFileSync(log, "utf8").split("\n").filter(Boolean);
   return {
     root,
     settings: { engineDir, cacheDir: path.join(root, "cache"), ffmpegPath: null },
     hold: () => fs.writeFileSync(path.join(control, "hold"), ""),
     release: () => fs.rmSync(path.join(control, "hold"), { force: true }),
-    calls: () => fs.readFileSync(log, "utf8").split("\n").filter(Boolean),
-    dispose: () => fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 }),
+    calls,
+    untilCalled: async (name, skipped) => {
+      const find = (): string | undefined =>
+        calls()
+          .slice(skipped)
+          .find((line) => line.split(" ")[1] === name);
+      return Number((await until(`the backend is asked to ${name}`, find)).split(" ")[0]);
+    },
+    dispose: () => {
+      // Only what a failed test has left: backends in a call that nobody ends.
+      for (const pid of new Set(calls().map((line) => Number(line.split(" ")[0])))) {
+        if (isProcessAlive(pid)) process.kill(pid, "SIGKILL");
+      }
+      fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+    },
   };
 }
 
@@ -67,7 +83,10 @@ export function writeWorkspace(engine: TestEngine, name: string, changes: Record
   for (const file of ["config.json", "tokenizer.json", "model.safetensors"]) {
     fs.writeFileSync(path.join(dir, "policy", file), "{}");
   }
-  const row = (k: number) => [`clip-${k}`, { duration: 8, timestamps: [[1, 5]], sentences: [`event ${k}`] }];
+  const row = (k: number): [string, unknown] => [
+    `clip-${k}`,
+    { duration: 8, timestamps: [[1, 5]], sentences: [`event ${k}`] },
+  ];
   const rows = (from: number) => Object.fromEntries(Array.from({ length: 4 }, (_, k) => row(from + k)));
   fs.writeFileSync(path.join(dir, "train.json"), JSON.stringify(rows(0)));
   fs.writeFileSync(path.join(dir, "test.json"), JSON.stringify(rows(100)));

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { describe, test } from "node:test";
+import { completionBatch } from "../../../src/engine/policy/completionBatch.ts";
+import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
+import { addCompletions, addEmbedding, addHead, addPrompt, addPromptEmbedding } from "../../../src/engine/policy/decoder.ts";
+import type { GroupShape } from "../../../src/engine/policy/groupLogprobs.ts";
+import { patchify } from "../../../src/engine/policy/patches.ts";
+import { visualEmbedding, weightFeeds, type Policy } from "../../../src/engine/policy/policy.ts";
+import { PolicyGraph } from "../../../src/engine/policy/policyGraph.ts";
+import { preparePrompt, prepareTokens, secondsPerGrid } from "../../../src/engine/policy/preparedPrompt.ts";
+import { ropeIndex } from "../../../src/engine/policy/ropeIndex.ts";
+import { SafetensorsFile } from "../../../src/engine/policy/safetensors.ts";
+import { groupFeeds, groupShapeOf } from "../../../src/engine/policy/trainer.ts";
+import { windowLayout } from "../../../src/engine/policy/windows.ts";
+import { sampleGroups } from "../../../src/engine/rollout/sampler.ts";
+import type { Clip } from "../../../src/engine/video/clip.ts";
+import { checkpointDir, maxDifference, readJson, tinyClip, withPolicy, type TinyVideo } from "./tinyPolicy.ts";
+
+/** What transformers computed with the checkpoint beside it: test/python/makePolicyFixture.py. */
+interface Expected {
+  readonly video: TinyVideo;
+  readonly question: string;
+  readonly completion: string;
+  readonly promptIds: readonly number[];
+  readonly completionIds: readonly number[];
+  /** Of each token along time, height and width. */
+  readonly positions: readonly [readonly number[], readonly number[], readonly number[]];
+  readonly grid: readonly [number, number, number];
+  readonly secondsPerGrid: number;
+  readonly windowIndex: readonly number[];
+  readonly windowSizes: readonly number[];
+  readonly patchRows: readonly number[];
+  readonly patchSum: number;
+  readonly firstLogitsRow: number;
+  readonly greedyIds: readonly number[];
+  readonly text: string;
+}
+
+for (const name of ["policy/tied", "policy/untied"] as const) {
+  describe(`${name} computes what transformers computes`, () => {
+    const dir = checkpointDir(name);
+    const expected = readJson<Expected>(path.join(dir, "expected.json"));
+    const config = readPolicyConfig(readJson(path.join(dir, "config.json")), "config.json");
+    const clip = tinyClip(expected.video);
+    const [t, h, w] = expected.grid;
+
+    test("tokens of the prompt and the completion", () =>
+      withPolicy(dir, {}, async ({ policy }) => {
+        const prompt = preparePrompt(expected.question, clip, policy.tokenizer, config);
+        assert.deepEqual(prompt.ids, expected.promptIds);
+        assert.deepEqual(policy.tokenizer.encode(expected.completion), expected.completionIds);
+        assert.equal(policy.tokenizer.decode(expected.completionIds), expected.text);
+        assert.equal(policy.tokenizer.decode([...expected.completionIds, ...config.eosTokenIds]), expected.text);
+      }));
+
+    test("positions of the prompt", () => {
+      assert.ok(Math.abs(secondsPerGrid(clip.seen, config) - expected.secondsPerGrid) < 1e-6);
+      const index = ropeIndex(expected.promptIds, [{ t, h, w }], [expected.secondsPerGrid], config);
+      const found = [index.time_S, index.height_S, index.width_S].map((axis) => [...axis]);
+      assert.deepEqual(found, expected.positions);
+      assert.equal(index.next, Math.max(...expected.positions.flat()) + 1);
+    });
+
+    test("patches and windows", async () => {
+      const all = patchify(clip.pixels_FHWC, { t, h, w }, config.vision);
+      const width = all.length / (t * h * w);
+      const some = expected.patchRows.flatMap((row) => [...all.subarray(row * width, (row + 1) * width)]);
+      within(maxDifference(some, await readExpected("patches")), 1e-6, `${name} patches`);
+      assert.ok(Math.abs(all.reduce((sum, x) => sum + x, 0) - expected.patchSum) < 0.05);
+      const layout = windowLayout({ t, h, w }, config.vision);
+      assert.deepEqual([layout.order, layout.sizes], [expected.windowIndex, expected.windowSizes]);
+    });
+
+    test("visual embeddings", () =>
+      withPolicy(dir, {}, async ({ policy }) => {
+        const visual = await visualEmbedding(policy, clip, { t, h, w });
+        within(maxDifference(visual, await readExpected("visual")), 1e-4, `${name} visual embeddings`);
+      }));
+
+    test("logits of every token after the prompt, or after the video", () =>
+      withPolicy(dir, {}, async ({ policy }) => {
+        const ids = [...expected.promptIds, ...expected.completionIds];
+        const logits = await computeLogits(policy, clip, ids, expected.firstLogitsRow + 1);
+        within(maxDifference(logits, await readExpected("logits")), 1e-4, `${name} logits`);
+      }));
+
+    test("64 tokens of greedy decoding", () =>
+      withPolicy(dir, {}, async ({ policy }) => {
+        const prompt = prepareTokens(expected.promptIds, clip, config);
+        const options = { temperature: 0, topP: 1, topK: 0, groupSize: 2, maxCompletionLength: 64 };
+        const [group = []] = await sampleGroups(policy, [{ prompt, seed: 1 }], options);
+        assert.deepEqual(
+          group.map((completion) => [...completion.tokens_T]),
+          [expected.greedyIds, expected.greedyIds],
+        );
+      }));
+
+    async function readExpected(tensor: string): Promise<Float32Array> {
+      const file = await SafetensorsFile.open(path.join(dir, "expected.safetensors"));
+      try {
+        return await file.read(tensor);
+      } finally {
+        await file.close();
+      }
+    }
+  });
+}
+
+test("times of video positions are those of the release that came with the model", () => {
+  type Row = readonly [frames: number, durationSec: number, tokensPerSecond: number, positions: readonly number[]];
+  const config = readPolicyConfig(readJson(path.join(checkpointDir("policy/tied"), "config.json")), "config.json");
+  const rows = readJson<readonly Row[]>(path.resolve("test", "fixtures", "policy", "videoTimes.json"));
+  assert.equal(rows.length, 300);
+  for (const [frames, durationSec, tokensPerSecond, positions] of rows) {
+    const own = { ...config, vision: { ...config.vision, tokensPerSecond } };
+    const ids = [0, ...new Array<number>(frames / 2).fill(config.videoTokenId), 0];
+    const seconds = secondsPerGrid({ durationSec, frameIndices: new Array<number>(frames).fill(0) }, own);
+    const { time_S } = ropeIndex(ids, [{ t: frames / 2, h: 2, w: 2 }], [seconds], own);
+    assert.deepEqual([...time_S], positions, `${frames} frames of ${durationSec} s, ${tokensPerSecond} a second`);
+  }
+});
+
+/** Logits that predict the tokens from `from` on, by the graphs that training uses. */
+async function computeLogits(policy: Policy, clip: Clip, ids: readonly number[], from: number): Promise<Float32Array> {
+  const { config } = policy;
+  const prompt = prepareTokens(ids.slice(0, from), clip, config);
+  const batch = completionBatch([Int32Array.from(ids.slice(from))], prompt.lastToken, config.padTokenId);
+  const shape = groupShapeOf(policy, prompt, batch, false);
+  const graph = await policy.graphs.get("logits", () => buildLogits(policy, shape));
+  const feeds = { ...weightFeeds(policy, graph), ...(await groupFeeds(policy, prompt, batch, shape, 1)) };
+  const { logits } = await graph.run(feeds);
+  assert.ok(logits instanceof Float32Array);
+  return logits.subarray(0, (ids.length - from) * config.text.vocabSize);
+}
+
+function buildLogits({ config, lora }: Policy, shape: GroupShape) {
+  const p = new PolicyGraph("logits", config, lora);
+  const visual = p.g.input("visual", [shape.visualTokens, config.text.hiddenSize]);
+  const prompt = addPrompt(p, addPromptEmbedding(p, shape.promptLength, visual));
+  const embedded = addEmbedding(p, p.g.input("completion_ids", [shape.completionLength], "int64"));
+  p.g.output("logits", addHead(p, addCompletions(p, embedded, prompt, 1, shape.completionLength)));
+  return p.g;
+}
+
+function within(difference: number, limit: number, what: string): void {
+  console.log(`worst difference of ${what}: ${difference.toExponential(1)}`);
+  assert.ok(difference <= limit, `${what} differ by ${difference}`);
+}

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { CancellationTokenSource, IPCMessageReader, IPCMessageWriter } from "vscode-jsonrpc/node";
+import { onNotification, sendRequest } from "../../../src/protocol/connection.ts";
+import { UserError } from "../../../src/protocol/errors.ts";
+import {
+  checkSpec,
+  fetchFfmpeg,
+  initializeService,
+  listRuns,
+  openFrames,
+  pingService,
+  protocolVersion,
+  readRun,
+  readStep,
+  resumeRunProcess,
+  runDoctor,
+  serviceProgress,
+  shutdownService,
+  startRunProcess,
+  stepFinished,
+  writeSample,
+} from "../../../src/protocol/messages.ts";
+import { createConnection, type EngineConnection } from "../../../src/engine/server/rpc.ts";
+import { attachToRun } from "../../../src/engine/server/runClient.ts";
+import { buildTestEngine, readLock, untilDead, writeWorkspace, type TestEngine } from "./testEngine.ts";
+
+let engine: TestEngine;
+let service: ChildProcess;
+let connection: EngineConnection;
+
+before(async () => {
+  engine = await buildTestEngine();
+});
+beforeEach(() => {
+  service = fork(path.join(engine.settings.engineDir, "service.cjs"), [], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: "1", FFMPEG_BINARIES_URL: "http://127.0.0.1:1" },
+  });
+  connection = createConnection(new IPCMessageReader(service), new IPCMessageWriter(service), (text) =>
+    assert.fail(text),
+  );
+});
+afterEach(async () => {
+  engine.release();
+  if (service.connected) service.disconnect();
+  await untilDead(service.pid ?? -1);
+});
+after(() => {
+  engine.dispose();
+});
+
+async function initialize(): Promise<void> {
+  const params = { protocolVersion, cacheDir: engine.settings.cacheDir, ffmpegPath: null };
+  const { pid } = await sendRequest(connection, initializeService, params);
+  assert.equal(pid, service.pid);
+}
+
+test("a run is started, followed, listed, read and found finished", async () => {
+  await initialize();
+  engine.hold();
+  const specPath = writeWorkspace(engine, "service");
+  const { runDir, runId } = await sendRequest(connection, startRunProcess, { specPath, steps: 2, seed: 5 });
+  const { pid } = readLock(runDir);
+  const listed = await sendRequest(connection, listRuns, { folders: [path.dirname(runDir)] });
+  const [summary] = listed.runs;
+  assert.ok(summary?.socket !== undefined && summary.token !== undefined);
+  assert.deepEqual([summary.runId, summary.alive, summary.name], [runId, true, "service"]);
+
+  const steps: number[] = [];
+  const run = await attachToRun({ socket: summary.socket, token: summary.token }, "test", (c) => {
+    onNotification(c, stepFinished, ({ metrics }) => steps.push(metrics.step));
+  });
+  const closed = new Promise<void>((resolve) => run.connection.onDidClose(resolve));
+  engine.release();
+  await closed;
+  await untilDead(pid);
+  assert.deepEqual(steps, [1, 2]);
+
+  const details = await sendRequest(connection, readRun, { runDir });
+  assert.deepEqual([details.state.status, details.state.step, details.alive], ["finished", 2, false]);
+  assert.deepEqual(details.rolloutSteps, [1, 2]);
+  const { groups } = await sendRequest(connection, readStep, { runDir, step: 2 });
+  assert.equal(groups.length, 2);
+  const record = JSON.parse(fs.readFileSync(path.join(runDir, "run.json"), "utf8")) as { seed: number };
+  assert.equal(record.seed, 5);
+});
+
+test("errors come back as what they are", async () => {
+  await initialize();
+  const isError = (code: string) => (error: unknown) => {
+    assert.ok(UserError.is(error), String(error));
+    assert.equal(error.code, code);
+    return true;
+  };
+  await assert.rejects(sendRequest(connection, readRun, { runDir: engine.root }), isError("not-found"));
+  await assert.rejects(sendRequest(connection, resumeRunProcess, { runDir: engine.root }), isError("not-found"));
+  const missing = path.join(engine.root, "missing.rft.json");
+  await assert.rejects(sendRequest(connection, startRunProcess, { specPath: missing }), isError("not-found"));
+  const place = { runDir: engine.root, step: 1, group: 0 };
+  await assert.rejects(sendRequest(connection, openFrames, place), isError("not-found"));
+});
+
+test("requests before initialize and other protocol versions are refused", async () => {
+  const quiet = createConnection(new IPCMessageReader(service), new IPCMessageWriter(service), () => undefined);
+  await assert.rejects(sendRequest(quiet, runDoctor, {}), /initialize/);
+  const params = { protocolVersion: protocolVersion + 1, cacheDir: "", ffmpegPath: null };
+  await assert.rejects(sendRequest(quiet, initializeService, params), (error) => UserError.is(error, "unsupported"));
+  assert.deepEqual(await sendRequest(quiet, pingService, { sentAtMs: 7 }), { sentAtMs: 7 });
+});
+
+test("a specification is checked down to the files that it names", async () => {
+  await initialize();
+  const specPath = writeWorkspace(engine, "checked");
+  const text = fs.readFileSync(specPath, "utf8");
+  const problemsOf = async (changed: string) =>
+    (await sendRequest(connection, checkSpec, { specPath, text: changed })).problems;
+  assert.deepEqual(
+    (await problemsOf(text)).filter((problem) => problem.severity === "error"),
+    [],
+  );
+  const keys = async (changed: string) => (await problemsOf(changed)).map((problem) => problem.path.join("."));
+  assert.deepEqual(await keys(text.replace('"groupSize": 3', '"groupSize": 1')), ["grpo.groupSize"]);
+  assert.deepEqual(await keys(text.replace("train.json", "trian.json")), ["data.0.path"]);
+  assert.deepEqual(await keys(text.replace('"model": "policy"', '"model": "polici"')), ["policy.model"]);
+  const syntax = await problemsOf(text.replace("[", ""));
+  assert.ok(syntax.length > 0 && syntax.every((problem) => problem.severity === "error"));
+});
+
+test("the doctor looks at everything that a run needs", async () => {
+  await initialize();
+  const { checks } = await sendRequest(connection, runDoctor, {});
+  const named = new Map(checks.map((check) => [check.name, check]));
+  assert.match(named.get("onnxruntime")?.detail ?? "", /computes on cpu/);
+  assert.match(named.get("provider cuda")?.detail ?? "", /not used/);
+  assert.equal(named.get("ffmpeg")?.ok, true);
+  for (const name of ["versions", "python", "memory", "disk of the runs", "disk of the frame cache"]) {
+    assert.ok(named.has(name), name);
+  }
+  for (const check of checks) assert.ok(check.ok || check.fix !== undefined, check.name);
+});
+
+test("the sample reports progress and can be cancelled", async () => {
+  await initialize();
+  const source = path.join(engine.root, "examples", "moving-shapes");
+  fs.mkdirSync(path.join(source, "policy"), { recursive: true });
+  fs.mkdirSync(path.join(source, "runs"));
+  fs.writeFileSync(path.join(source, "moving-shapes.rft.json"), "{}");
+  fs.writeFileSync(path.join(source, "policy", "config.json"), "{}");
+  const dir = path.join(engine.root, "demo");
+  const cancel = new CancellationTokenSource();
+  onNotification(connection, serviceProgress, ({ task, done, total }) => {
+    assert.equal(task, "sample");
+    assert.ok(done >= 1 && done <= total);
+    cancel.cancel();
+  });
+  await assert.rejects(sendRequest(connection, writeSample, { dir }, cancel.token), (error) =>
+    UserError.is(error, "cancelled"),
+  );
+  assert.ok(fs.existsSync(path.join(dir, "moving-shapes.rft.json")));
+  assert.ok(fs.existsSync(path.join(dir, "policy", "config.json")));
+  assert.equal(fs.existsSync(path.join(dir, "runs")), false);
+
+  const used = path.join(engine.root, "used");
+  fs.mkdirSync(used);
+  fs.writeFileSync(path.join(used, "thesis.tex"), "");
+  await assert.rejects(sendRequest(connection, writeSample, { dir: used }), /expected an empty folder.*thesis\.tex/);
+});
+
+test("ffmpeg cannot be fetched offline, and the answer says what to do", async () => {
+  await initialize();
+  const dir = path.join(engine.root, "storage");
+  await assert.rejects(sendRequest(connection, fetchFfmpeg, { dir }), (error) => {
+    assert.ok(UserError.is(error));
+    assert.match(error.hint ?? "", /Install ffmpeg.*videoRft\.ffmpegPath/);
+    return true;
+  });
+  assert.deepEqual(fs.existsSync(dir) ? fs.readdirSync(dir) : [], []);
+});
+
+test("the service ends when it is asked to, and with its window", async () => {
+  await initialize();
+  await sendRequest(connection, shutdownService, {});
+  await untilDead(service.pid ?? -1);
+  await assert.rejects(sendRequest(connection, pingService, { sentAtMs: 1 }), (error) =>
+    UserError.is(error, "disconnected"),
+  );
+});
