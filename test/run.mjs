@@ -17,7 +17,11 @@ const parts = process.argv.slice(2).filter((argument) => !argument.startsWith("-
 /** A file belongs to the first stage that takes it. Processes and windows run one after the other: they share 2 cores. */
 const stages = [
   { name: "vscode", takes: (file) => file.startsWith("vscode/"), concurrency: 1 },
-  { name: "processes", takes: (file) => /^(engine\/(server|cli)|scripts|run)\//.test(file), concurrency: 1 },
+  {
+    name: "processes",
+    takes: (file) => /^(engine\/(server|cli|run)\/|extension\/(engineClient|runRegistry)|webview\/page)/.test(file),
+    concurrency: 1,
+  },
   { name: "units", takes: () => true, concurrency: 2 },
 ];
 const order = flags.includes("--all")
@@ -65,7 +69,7 @@ async function runStage(name, stageFiles) {
       "--test",
       "--enable-source-maps",
       `--test-concurrency=${stages.find((stage) => stage.name === name).concurrency}`,
-      "--test-timeout=900000",
+      "--test-timeout=1800000",
       "--test-reporter=spec",
       "--test-reporter-destination=stdout",
       `--test-reporter=${new URL("./totalsReporter.mjs", import.meta.url)}`,

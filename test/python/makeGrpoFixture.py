@@ -22,7 +22,7 @@ VOCABULARY = 272
 OPTIONS = dict(epsilon=0.2, epsilonHigh=0.28, temperature=0.8, maxCompletionLength=24)
 LORA = dict(rank=3, alpha=5, targets=["q_proj", "v_proj", "gate_proj", "down_proj"])
 GRADIENT_CASES = [("grpo", "token", 0.04), ("dapo", "sequence", 0), ("bnpo", "sequence", 0.04)]
-ADAMW = dict(learningRate=0.01, beta1=0.9, beta2=0.95, epsilon=1e-8, weightDecay=0.1, maxGradNorm=0.5)
+ADAMW = dict(learningRate=0.01, beta1=0.9, beta2=0.95, epsilon=1e-8, weightDecay=0.1, maxGradNorm=10.0)
 # What AdamW makes of a few tensors says enough: their shapes differ, and the norm reads all gradients.
 ADAMW_TENSORS = [
     "model.embed_tokens.weight",

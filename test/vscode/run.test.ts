@@ -20,6 +20,7 @@ import {
   openFile,
   openWorkbench,
   paletteTitles,
+  patienceMs,
   runCommand,
   screenshot,
   waitFor,
@@ -51,7 +52,7 @@ after(async () => {
 });
 
 scene("the palette offers the commands", async () => {
-  const titles = await waitFor("the commands in the palette", 60_000, async () => {
+  const titles = await waitFor("the commands in the palette", patienceMs, async () => {
     const found = await paletteTitles(page, "RFT: ");
     return found.includes("RFT: Start RFT Run") && found;
   });
@@ -66,7 +67,7 @@ scene("a mistake in the specification stands in the Problems panel at its line",
   await openFile(page, "mistake.rft.json");
   await runCommand(page, "Problems: Focus on Problems View");
   const problem = page.locator(".markers-panel .monaco-list-row", { hasText: "groupSiez" });
-  await problem.first().waitFor({ timeout: 60_000 });
+  await problem.first().waitFor({ timeout: patienceMs });
   const line = text.split("\n").findIndex((row) => row.includes('"groupSize"')) + 1;
   assert.match(await problem.first().innerText(), new RegExp(`Ln ${line}, Col`));
   await screenshot(page, "problems");
@@ -82,19 +83,21 @@ scene("Start RFT Run shows rollouts while the run goes on", async () => {
   await frame
     .locator(".lane")
     .nth(tinyGroupSize - 1)
-    .waitFor({ timeout: 120_000 });
+    .waitFor({ timeout: patienceMs });
   runDir = onlyRunDir(workspace) ?? assert.fail("no run folder");
   assert.equal(readState(runDir)?.status, "running");
   // New groups arrive without anybody asking.
-  await waitFor("more steps", 120_000, async () => (await shownStep(frame)) >= 8);
+  await waitFor("more steps", patienceMs, async () => (await shownStep(frame)) >= 8);
   await page.locator(".activitybar [aria-label='Video RFT']").first().click();
-  await page.locator(".pane-body .monaco-list-row", { hasText: /tiny.*step \d+\/400/ }).waitFor({ timeout: 30_000 });
-  await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).waitFor({ timeout: 30_000 });
+  await page
+    .locator(".pane-body .monaco-list-row", { hasText: /tiny.*step \d+\/400/ })
+    .waitFor({ timeout: patienceMs });
+  await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).waitFor({ timeout: patienceMs });
 });
 
 scene("Stop Run ends it after a step with a checkpoint", async () => {
   await runCommand(page, "RFT: Stop Run");
-  const state = await waitFor("the run to stop", 120_000, () => {
+  const state = await waitFor("the run to stop", patienceMs, () => {
     const current = readState(runDir);
     return current?.status === "stopped" && current;
   });
@@ -127,7 +130,9 @@ scene("boxes lie on the frame where the record has them", async () => {
   if (group.truth.task !== "tracking") return;
   await runCommand(page, "RFT: Go to Start of Truth");
   const { box } = group.truth.boxes[0] ?? assert.fail("no truth");
-  const area = await waitFor("the box of the truth", 30_000, () => paintedArea(frame, ".frame-overlay", "--rft-truth"));
+  const area = await waitFor("the box of the truth", patienceMs, () =>
+    paintedArea(frame, ".frame-overlay", "--rft-truth"),
+  );
   const found = [area.x0, area.y0, area.x1, area.y1];
   for (const [index, expected] of [box.x0, box.y0, box.x1, box.y1].entries()) {
     const share = found[index] ?? assert.fail("no bound");
@@ -141,7 +146,7 @@ scene("boxes lie on the frame where the record has them", async () => {
 scene("Resume Run goes on where it stopped", async () => {
   const stoppedAt = readState(runDir)?.step ?? assert.fail("no state");
   await runCommand(page, "RFT: Resume Run");
-  await waitFor("two more steps", 120_000, () => {
+  await waitFor("two more steps", patienceMs, () => {
     const state = readState(runDir);
     return state !== null && state.status === "running" && state.step >= stoppedAt + 2;
   });
@@ -159,18 +164,18 @@ scene("Resume Run goes on where it stopped", async () => {
 scene("a closed window leaves the run going, and a new one attaches to it", async () => {
   await page.close();
   const leftAt = readState(runDir)?.step ?? assert.fail("no state");
-  await waitFor("a step without a window", 120_000, () => (readState(runDir)?.step ?? 0) > leftAt);
+  await waitFor("a step without a window", patienceMs, () => (readState(runDir)?.step ?? 0) > leftAt);
   ({ page } = await openWorkbench(browser, server, { folder: workspace, extensionDir }));
-  const frame = await waitFor("the viewer behind the status bar item", 120_000, async () => {
-    await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).click({ timeout: 60_000 });
+  const frame = await waitFor("the viewer behind the status bar item", patienceMs, async () => {
+    await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).click({ timeout: patienceMs });
     // The item is drawn anew while the run goes on, and a click may fall in between.
-    return webviewFrame(page, ".timeline", 15_000).catch(() => null);
+    return webviewFrame(page, ".timeline", 30_000).catch(() => null);
   });
   const attachedAt = await shownStep(frame);
-  await waitFor("a step in the new window", 120_000, async () => (await shownStep(frame)) > attachedAt);
+  await waitFor("a step in the new window", patienceMs, async () => (await shownStep(frame)) > attachedAt);
   await screenshot(page, "rollouts-live");
   await runCommand(page, "RFT: Stop Run");
-  await waitFor("the run to stop", 120_000, () => readState(runDir)?.status === "stopped");
+  await waitFor("the run to stop", patienceMs, () => readState(runDir)?.status === "stopped");
 });
 
 function scene(name: string, steps: () => Promise<void>): void {
@@ -183,7 +188,7 @@ function scene(name: string, steps: () => Promise<void>): void {
 }
 
 function viewer(): Promise<Frame> {
-  return webviewFrame(page, ".timeline", 120_000);
+  return webviewFrame(page, ".timeline");
 }
 
 function shownStep(frame: Frame): Promise<number> {
@@ -204,7 +209,7 @@ async function showGroup(task: GroupRecord["task"]): Promise<{ frame: Frame; gro
     if (group === undefined) continue;
     while ((await shownStep(frame)) > step) await runCommand(page, "RFT: Previous Step");
     while ((await shownStep(frame)) < step) await runCommand(page, "RFT: Next Step");
-    await waitFor(`the group of ${group.exampleId}`, 30_000, async () => {
+    await waitFor(`the group of ${group.exampleId}`, patienceMs, async () => {
       const shown = await controlValue(frame, ".group-choice");
       if (shown === group.group) return true;
       await runCommand(page, shown < group.group ? "RFT: Next Group" : "RFT: Previous Group");
@@ -227,7 +232,7 @@ interface Bounds {
 /** Where an element is, once the page around it has come to rest. */
 async function boundsOf(frame: Frame, selector: string): Promise<Bounds> {
   let last = "";
-  return waitFor(`${selector} to stay where it is`, 30_000, async () => {
+  return waitFor(`${selector} to stay where it is`, patienceMs, async () => {
     const bounds = await frame.locator(selector).first().boundingBox();
     const isAtRest = bounds !== null && JSON.stringify(bounds) === last;
     last = JSON.stringify(bounds);

@@ -102,7 +102,7 @@ function serverEnv(dataDir: string, extra: Readonly<Record<string, string>>): No
 function listeningPort(child: ChildProcess, output: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const fail = (reason: string): void => reject(new Error(`VS Code server ${reason}\n${output.join("")}`));
-    const timer = setTimeout(() => fail("did not start within 60 s"), 60_000);
+    const timer = setTimeout(() => fail("did not start within 5 minutes"), 300_000);
     const read = (chunk: Buffer): void => {
       output.push(chunk.toString());
       const port = /Extension host agent listening on (\d+)/.exec(output.join(""))?.[1];

@@ -5,7 +5,15 @@ import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { installExtension, makeDataDir, startServer } from "./server.ts";
-import { launchBrowser, openWorkbench, paletteTitles, runCommand, waitFor, withPictureOnFailure } from "./workbench.ts";
+import {
+  launchBrowser,
+  openWorkbench,
+  paletteTitles,
+  patienceMs,
+  runCommand,
+  waitFor,
+  withPictureOnFailure,
+} from "./workbench.ts";
 
 const target = `${process.platform}-${process.arch}`;
 
@@ -60,12 +68,12 @@ test("the installed VSIX starts and its engine answers", async () => {
       () => page,
       server,
       async () => {
-        await waitFor("the commands of the extension", 60_000, async () =>
+        await waitFor("the commands of the extension", patienceMs, async () =>
           (await paletteTitles(page, "RFT: Start")).includes("RFT: Start RFT Run"),
         );
         await runCommand(page, "RFT: Doctor");
         const report = page.locator(".monaco-editor .view-lines", { hasText: "onnxruntime" });
-        await report.first().waitFor({ timeout: 60_000 });
+        await report.first().waitFor({ timeout: patienceMs });
       },
     );
   } finally {

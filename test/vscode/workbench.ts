@@ -3,6 +3,12 @@ import path from "node:path";
 import { type Browser, chromium, type Frame, type Locator, type Page } from "playwright-core";
 import type { VsCodeServer } from "./server.ts";
 
+/**
+ * How long a test waits for something that must come. Nothing is asserted about speed, and a busy machine is no failure,
+ * so this is long; what comes is seen at once.
+ */
+export const patienceMs = 300_000;
+
 /** A window of VS Code in a headless browser. */
 export interface Workbench {
   readonly page: Page;
@@ -42,22 +48,23 @@ export async function openWorkbench(
 ): Promise<Workbench> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark" });
   const page = await context.newPage();
+  page.setDefaultTimeout(patienceMs);
   await page.goto(workbenchUrl(server, options));
-  await page.waitForSelector(".monaco-workbench", { timeout: 60_000 });
+  await page.waitForSelector(".monaco-workbench", { timeout: patienceMs });
   return { page, close: () => context.close() };
 }
 
 /** Picks a command in the palette, as a user does. `title` is the whole title with its category. */
 export async function runCommand(page: Page, title: string): Promise<void> {
   const rows = await searchPalette(page, title);
-  await rows.filter({ hasText: title }).first().waitFor({ timeout: 30_000 });
+  await rows.filter({ hasText: title }).first().waitFor({ timeout: patienceMs });
   await rows.filter({ hasText: title }).first().click();
 }
 
 /** Titles of the commands that the palette offers for a text. */
 export async function paletteTitles(page: Page, text: string): Promise<string[]> {
   const rows = await searchPalette(page, text);
-  await rows.first().waitFor({ timeout: 30_000 });
+  await rows.first().waitFor({ timeout: patienceMs });
   const titles = await rows.locator(".label-name").allInnerTexts();
   await page.keyboard.press("Escape");
   return titles;
@@ -66,7 +73,7 @@ export async function paletteTitles(page: Page, text: string): Promise<string[]>
 async function searchPalette(page: Page, text: string): Promise<Locator> {
   await page.keyboard.press("F1");
   const input = page.locator(".quick-input-widget .quick-input-box input");
-  await input.waitFor({ timeout: 30_000 });
+  await input.waitFor({ timeout: patienceMs });
   await input.fill(`>${text}`);
   return page.locator(".quick-input-list .monaco-list-row");
 }
@@ -75,14 +82,14 @@ async function searchPalette(page: Page, text: string): Promise<Locator> {
 export async function openFile(page: Page, name: string): Promise<void> {
   await page.keyboard.press("Control+P");
   const input = page.locator(".quick-input-widget .quick-input-box input");
-  await input.waitFor({ timeout: 30_000 });
+  await input.waitFor({ timeout: patienceMs });
   await input.fill(name);
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click({ timeout: 30_000 });
-  await page.locator(".tab.active", { hasText: name }).waitFor({ timeout: 30_000 });
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click({ timeout: patienceMs });
+  await page.locator(".tab.active", { hasText: name }).waitFor({ timeout: patienceMs });
 }
 
 /** The frame of a webview's own document that holds a selector: VS Code nests it in two frames of its own. */
-export async function webviewFrame(page: Page, selector: string, timeoutMs = 60_000): Promise<Frame> {
+export async function webviewFrame(page: Page, selector: string, timeoutMs = patienceMs): Promise<Frame> {
   return waitFor(`a webview with ${selector}`, timeoutMs, async () => {
     for (const frame of page.frames()) {
       if (!frame.url().includes("fake.html")) continue;

@@ -339,3 +339,23 @@ test("everything is reached and used by the keyboard", async () => {
     assert.equal((await selected())?.group, 1);
   });
 });
+
+test("keys that a control uses stay in it, the others reach VS Code's shortcuts", async () => {
+  await withPage({}, async ({ page }) => {
+    await page.evaluate(() => {
+      document.body.dataset["heard"] = "";
+      window.addEventListener("keydown", (event) => (document.body.dataset["heard"] += `${event.key},`));
+    });
+    const heard = (): Promise<string | undefined> => page.evaluate(() => document.body.dataset["heard"]);
+    await page.locator(".step-field, input").first().focus();
+    await page.keyboard.press("n");
+    assert.equal(await heard(), "");
+    await page.keyboard.press("Escape");
+    assert.equal(await heard(), "Escape,");
+    await page.getByRole("button", { name: /next frame/i }).first().focus();
+    await page.keyboard.press("Space");
+    assert.equal(await heard(), "Escape,");
+    await page.keyboard.press("n");
+    assert.equal(await heard(), "Escape,n,");
+  });
+});

@@ -2,6 +2,7 @@ import "./rollouts.css";
 import type { HostToViewer, ViewerToHost } from "../../src/protocol/view.ts";
 import { registerControls } from "../controls.ts";
 import { acquireHost } from "../host.ts";
+import { keepKeysOfControls } from "../keyboard.ts";
 import { messagesFor } from "./effects.ts";
 import { createPlayback } from "./playback.ts";
 import { initialState, readSavedState, savedStateOf } from "./state.ts";
@@ -12,6 +13,7 @@ import { createPage } from "./view/page.ts";
 /** The rollout viewer: events go through `update`, the page shows the state, the host is told what follows from it. */
 function start(): void {
   registerControls();
+  keepKeysOfControls(document.body);
   const host = acquireHost<HostToViewer, ViewerToHost>();
   let state = initialState(readSavedState(host.loadState()));
   let pending: ViewerEvent | null = null;

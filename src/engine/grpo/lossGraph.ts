@@ -53,7 +53,10 @@ export function addGrpoLoss(g: GraphBuilder, logprobs_N: Value, shape: GroupShap
   const input = (name: string): Value => g.input(name, logprobs_N.shape);
   const [old, advantages, weights] = [input("old_logprobs"), input("advantages"), input("loss_weights")];
   const one = g.constant(1);
-  const logRatio = g.sub(logprobs_N, old);
+  // Padding has any log-probability at all: its exponential may be infinite, which no weight of 0 takes back.
+  const isCounted = g.less(g.constant(0), weights);
+  const counted = (x: Value): Value => g.where(isCounted, x, g.constant(0));
+  const logRatio = counted(g.sub(logprobs_N, old));
   const exponent =
     options.importanceSamplingLevel === "token"
       ? logRatio
@@ -65,7 +68,7 @@ export function addGrpoLoss(g: GraphBuilder, logprobs_N: Value, shape: GroupShap
   const clipped = g.min(g.neg(g.min(g.neg(ratio), g.neg(low))), high);
   const surrogate = g.min(g.mul(ratio, advantages), g.mul(clipped, advantages));
   if (!options.hasReference) return g.sumAll(g.mul(weights, g.neg(surrogate)));
-  const difference = g.sub(input("ref_logprobs"), logprobs_N);
+  const difference = counted(g.sub(input("ref_logprobs"), logprobs_N));
   const kl = g.sub(g.sub(g.exp(difference), difference), one);
   return g.sumAll(g.mul(weights, g.sub(g.mul(kl, g.input("beta", [])), surrogate)));
 }

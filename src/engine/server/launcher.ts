@@ -6,7 +6,7 @@ import { isErrorData } from "../../protocol/connection.ts";
 import { UserError } from "../../protocol/errors.ts";
 import type { LockRecord } from "../../protocol/records.ts";
 import { nodeFileIo } from "../store/fileIo.ts";
-import { checkLock } from "../store/lock.ts";
+import { checkLock, type LockStatus } from "../store/lock.ts";
 import { readRunRecord } from "../store/readRun.ts";
 import { makeRunDir } from "../store/runDir.ts";
 import { runFiles } from "../store/runPaths.ts";
@@ -57,6 +57,7 @@ export async function startRun(options: StartRunOptions): Promise<StartedRun> {
   const specPath = path.resolve(options.specPath);
   const { spec, baseDir } = loadCheckedSpec(specPath);
   await locateFfmpeg({ settingPath: settings.ffmpegPath });
+  if (options.outDir !== undefined) await refuseUsedFolder(path.resolve(options.outDir));
   const runDir = await makeRunDir(
     nodeFileIo,
     options.outDir === undefined
@@ -93,15 +94,7 @@ export async function resumeRun(options: {
   const { settings } = options;
   const runDir = path.resolve(options.runDir);
   await readRunRecord(runDir);
-  const lock = await checkLock(runDir);
-  if (lock.kind === "held" || lock.kind === "elsewhere") {
-    throw new UserError({
-      code: "run-locked",
-      where: runDir,
-      message: `process ${lock.lock.pid} on ${lock.lock.host} is running this run`,
-      hint: "Open its rollouts, or stop it first.",
-    });
-  }
+  const lock = await refuseOwnedFolder(runDir);
   // What a killed owner left in the runtime folder.
   if (lock.kind === "stale" && process.platform !== "win32") fs.rmSync(lock.lock.socket, { force: true });
   await locateFfmpeg({ settingPath: settings.ffmpegPath });
@@ -113,6 +106,29 @@ export async function resumeRun(options: {
 export async function findRunAddress(runDir: string): Promise<RunAddress | null> {
   const lock = await checkLock(path.resolve(runDir));
   return lock.kind === "held" ? { socket: lock.lock.socket, token: lock.lock.token } : null;
+}
+
+/** A folder with a run in it is refused here, since its run.json would look like that of the new run. */
+async function refuseUsedFolder(runDir: string): Promise<void> {
+  await refuseOwnedFolder(runDir);
+  if (!isRunDir(runDir)) return;
+  throw new UserError({
+    code: "run-exists",
+    where: runDir,
+    message: "expected an empty folder for a new run, found a run",
+    hint: "Resume that run, or choose another folder.",
+  });
+}
+
+async function refuseOwnedFolder(runDir: string): Promise<LockStatus> {
+  const lock = await checkLock(runDir);
+  if (lock.kind !== "held" && lock.kind !== "elsewhere") return lock;
+  throw new UserError({
+    code: "run-locked",
+    where: runDir,
+    message: `process ${lock.lock.pid} on ${lock.lock.host} is running this run`,
+    hint: "Open its rollouts, or stop it first.",
+  });
 }
 
 async function launch(settings: EngineSettings, params: RunProcessParams): Promise<StartedRun> {

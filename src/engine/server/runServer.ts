@@ -1,8 +1,9 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
-import { notify, onRequest } from "../../protocol/connection.ts";
+import { onRequest } from "../../protocol/connection.ts";
 import { UserError } from "../../protocol/errors.ts";
 import {
   getRunState,
@@ -37,15 +38,22 @@ export interface RunServer {
 }
 
 /** A client that does not read (its window hangs) is dropped before it fills the memory of the run. */
-const maxUnsentBytes = 64 * 1024 * 1024;
+const maxUnsentMessages = 1000;
+const flushTimeoutMs = 2000;
 const helloTimeoutMs = 10_000;
 const checkSocketMs = 60_000;
+
+interface Client {
+  readonly connection: EngineConnection;
+  /** Notifications on their way. */
+  readonly unsent: Set<Promise<unknown>>;
+}
 
 /** Listens for any number of clients. A client says hello with the token before anything else is answered. */
 export async function listenForClients(host: RunServerHost): Promise<RunServer> {
   const socketPath = newSocketPath(runtimeDir());
   const token = randomBytes(32).toString("hex");
-  const clients = new Map<net.Socket, EngineConnection>();
+  const clients = new Map<net.Socket, Client>();
   const open = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     open.add(socket);
@@ -53,7 +61,7 @@ export async function listenForClients(host: RunServerHost): Promise<RunServer> 
       open.delete(socket);
       clients.delete(socket);
     });
-    serveClient(socket, token, host, (connection) => clients.set(socket, connection));
+    serveClient(socket, token, host, (connection) => clients.set(socket, { connection, unsent: new Set() }));
   });
   await listen(server, socketPath);
   server.on("error", (error) => host.logError(`${socketPath}: ${error.message}`));
@@ -62,15 +70,23 @@ export async function listenForClients(host: RunServerHost): Promise<RunServer> 
     socket: socketPath,
     token,
     broadcast: (message, params) => {
-      for (const [socket, connection] of clients) {
-        if (socket.writableLength > maxUnsentBytes) socket.destroy();
-        else notify(connection, message, params);
+      for (const [socket, { connection, unsent }] of clients) {
+        if (unsent.size >= maxUnsentMessages) {
+          socket.destroy();
+          continue;
+        }
+        const sending = connection
+          .sendNotification(message.method, params)
+          .catch(() => undefined) // the client has gone
+          .finally(() => unsent.delete(sending));
+        unsent.add(sending);
       }
     },
     close: async () => {
       clearInterval(timer);
-      // Notifications are handed to the socket in a later turn of the event loop.
-      await new Promise((resolve) => setImmediate(resolve));
+      // The last state is what every client waits for.
+      const unsent = [...clients.values()].flatMap((client) => [...client.unsent]);
+      await Promise.race([Promise.all(unsent), delay(flushTimeoutMs, undefined, { ref: false })]);
       const closed = [...open].map((socket) => endSocket(socket));
       server.close();
       await Promise.all(closed);

@@ -199,10 +199,24 @@ async function moveInPlace(from: string, to: string): Promise<void> {
       return;
     } catch (error) {
       if (!isHeld(error)) throw error;
+      // A reader may be in the whole set that another process put there: it stays.
+      if (await isWhole(to)) break;
       await removeWhole(to);
     }
   }
   await fs.rm(from, { recursive: true, force: true });
+}
+
+async function isWhole(dir: string): Promise<boolean> {
+  const entry = await readEntry(dir);
+  if (entry === null) return false;
+  const sizes = await Promise.all(entry.images.map(({ name }) => sizeOf(path.join(dir, name))));
+  const pixels = await fs.readFile(path.join(dir, "pixels.rgb")).catch(() => null);
+  return (
+    entry.images.every(({ bytes }, i) => sizes[i] === bytes) &&
+    pixels !== null &&
+    zlib.crc32(pixels) === entry.pixelCrc32
+  );
 }
 
 /** Moves a folder out of the way before it is removed, so that nobody reads half of it. */

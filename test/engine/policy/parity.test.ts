@@ -3,7 +3,13 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { completionBatch } from "../../../src/engine/policy/completionBatch.ts";
 import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
-import { addCompletions, addEmbedding, addHead, addPrompt, addPromptEmbedding } from "../../../src/engine/policy/decoder.ts";
+import {
+  addCompletions,
+  addEmbedding,
+  addHead,
+  addPrompt,
+  addPromptEmbedding,
+} from "../../../src/engine/policy/decoder.ts";
 import type { GroupShape } from "../../../src/engine/policy/groupLogprobs.ts";
 import { patchify } from "../../../src/engine/policy/patches.ts";
 import { visualEmbedding, weightFeeds, type Policy } from "../../../src/engine/policy/policy.ts";

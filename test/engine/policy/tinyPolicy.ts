@@ -61,7 +61,13 @@ export function tinySpec(model: string, change: TinySpec = {}): RunSpec {
   const { policy = { training: "full" }, ...rest } = change;
   const data = { id: "data", task: "temporal-grounding", format: "charades-sta", path: "a.json", videos: "." } as const;
   const rewards = [{ name: "format" } as const];
-  const result = validateSpec({ name: "tiny", policy: { dtype: "float32", ...policy, model }, data: [data], rewards, ...rest });
+  const result = validateSpec({
+    name: "tiny",
+    policy: { dtype: "float32", ...policy, model },
+    data: [data],
+    rewards,
+    ...rest,
+  });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   return result.spec;
 }

@@ -337,3 +337,14 @@ describe("createClipLoader", () => {
     await loader.close();
   });
 });
+
+test("many who ask at once for an evicted set all get it", async () => {
+  const cacheDir = newCache();
+  const { seen } = await openClip({ path: clipFile, video, ffmpeg, cacheDir });
+  fs.rmSync(frameSetDir(cacheDir, seen.frameSet), { recursive: true });
+  const opened = await Promise.all(Array.from({ length: 5 }, () => openFrameFiles({ seen, ffmpeg, cacheDir })));
+  for (const files of opened) {
+    assert.equal(files.length, seen.frameIndices.length);
+    assert.ok(files.every((file) => fs.existsSync(file)));
+  }
+});

@@ -1,0 +1,66 @@
+import fs from "node:fs/promises";
+import path from "node:path";
+import { elementCount } from "../../src/engine/graph/types.ts";
+import { readCheckpoint, type Weights } from "../../src/engine/policy/checkpoint.ts";
+import { readPolicyConfig } from "../../src/engine/policy/config.ts";
+import { parameterSpecs } from "../../src/engine/policy/parameters.ts";
+import type { Policy } from "../../src/engine/policy/policy.ts";
+import { readTokenizer } from "../../src/engine/policy/tokenizer.ts";
+import { GraphCache } from "../../src/engine/runtime/graphCache.ts";
+import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
+import { makeScene } from "../../src/engine/samples/scene.ts";
+import { writePolicyFiles } from "./files.ts";
+import { lookingLessons, taskLessons, type Looseness } from "./lessons.ts";
+
+/** A policy with random weights and a vocabulary of its own, its files written to `dir`. */
+export async function createPolicy(dir: string, seed: number, loose: Looseness, threads: number): Promise<Policy> {
+  await writePolicyFiles(dir, corpus(seed + 1, loose));
+  const file = path.join(dir, "config.json");
+  const config = readPolicyConfig(JSON.parse(await fs.readFile(file, "utf8")), file);
+  const checkpoint = { dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
+  return { ...unadapted(threads), checkpoint, config, tokenizer: await readTokenizer(dir, config) };
+}
+
+export async function reopenPolicy(dir: string, threads: number): Promise<Policy> {
+  const checkpoint = await readCheckpoint(dir);
+  const { config } = checkpoint;
+  return { ...unadapted(threads), checkpoint, config, tokenizer: await readTokenizer(dir, config) };
+}
+
+function unadapted(threads: number) {
+  const graphs = new GraphCache({ threads });
+  return { lora: null, adapters: new Map(), reference: null, freezeVision: false, graphs, visualCache: new Map() };
+}
+
+/** Texts whose words become tokens: the tasks' own, and every number that an answer can hold. */
+function corpus(seed: number, loose: Looseness): string[] {
+  const lessons = Array.from({ length: 400 }, (_, i) => makeScene(seed, i)).flatMap((scene) => {
+    const { short, tracks } = taskLessons(scene, loose);
+    return [...short, ...tracks, ...lookingLessons(scene, 2.5)];
+  });
+  const decimals = Array.from({ length: 101 }, (_, i) => (i / 100).toFixed(2));
+  const seconds = Array.from({ length: 101 }, (_, i) => (i / 10).toFixed(1));
+  return [
+    ...lessons.flatMap(({ prompt, target }) => [prompt, target]),
+    ...decimals,
+    ...seconds,
+    "user\n",
+    "assistant\n",
+  ];
+}
+
+/** Normal, with a standard deviation that keeps the size of a layer's output near that of its input. */
+function randomWeights(config: Policy["config"], random: SeededRandom): Weights {
+  const normal = (): number =>
+    Math.sqrt(-2 * Math.log(1 - random.uniform(0, 1))) * Math.cos(2 * Math.PI * random.uniform(0, 1));
+  return new Map(
+    parameterSpecs(config).map(({ name, shape }): [string, Float32Array] => {
+      const count = elementCount(shape);
+      if (name.endsWith("bias")) return [name, new Float32Array(count)];
+      if (shape.length === 1) return [name, new Float32Array(count).fill(1)];
+      const fanIn = count / (shape[0] ?? 1);
+      const std = name.includes("embed_tokens") ? 0.05 : 0.7 / Math.sqrt(fanIn);
+      return [name, Float32Array.from({ length: count }, () => std * normal())];
+    }),
+  );
+}

@@ -1,0 +1,85 @@
+import path from "node:path";
+import type { ScoredGroup } from "../../../src/engine/grpo/grpoStep.ts";
+import { prepareTokens } from "../../../src/engine/policy/preparedPrompt.ts";
+import type { PolicyConfig } from "../../../src/engine/policy/config.ts";
+import { SafetensorsFile } from "../../../src/engine/policy/safetensors.ts";
+import { readJson, tinyClip, type TinyVideo } from "../policy/tinyPolicy.ts";
+
+/** What PyTorch computed, each completion with its own copy of the prompt: test/python/makeGrpoFixture.py. */
+export interface Expected {
+  readonly options: {
+    readonly epsilon: number;
+    readonly epsilonHigh: number;
+    readonly temperature: number;
+    readonly maxCompletionLength: number;
+  };
+  readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: ("q_proj" | "v_proj")[] };
+  readonly adamw: {
+    readonly learningRate: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly weightDecay: number;
+    readonly maxGradNorm: number;
+  };
+  /** By "<loss type>/<importance sampling level>/<beta>", "sft", "lora". */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly clipped: Readonly<Record<string, number>>;
+  readonly groups: readonly ExpectedGroup[];
+}
+
+export interface ExpectedGroup {
+  readonly video: TinyVideo;
+  readonly promptIds: readonly number[];
+  readonly completions: readonly (readonly number[])[];
+  readonly advantages: readonly number[];
+  readonly logprobs: readonly (readonly number[])[];
+  readonly oldLogprobs: readonly (readonly number[])[];
+  readonly refLogprobs: readonly (readonly number[])[];
+  readonly loraLogprobs: readonly (readonly number[])[];
+}
+
+const dir = path.resolve("test", "fixtures", "grpo");
+
+export function readExpected(): Expected {
+  return readJson<Expected>(path.join(dir, "expected.json"));
+}
+
+/** Tensors of `<prefix>/…`, by the rest of their names. */
+export async function readTensors(prefix: string): Promise<Map<string, Float32Array>> {
+  return readAll("expected.safetensors", (name) =>
+    name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : undefined,
+  );
+}
+
+/** The adapter of the fixture as peft wrote it, by our names. */
+export async function readAdapter(): Promise<Map<string, Float32Array>> {
+  return readAll("adapter.safetensors", (name) => name.replace("base_model.model.model.language_model.", "model."));
+}
+
+export function scoredGroups(expected: Expected, config: PolicyConfig): ScoredGroup[] {
+  return expected.groups.map((group) => ({
+    prompt: prepareTokens(group.promptIds, tinyClip(group.video), config),
+    tokens_G_T: group.completions.map((tokens) => Int32Array.from(tokens)),
+    oldLogprobs_G_T: floatRows(group.oldLogprobs),
+    advantages_G: group.advantages,
+  }));
+}
+
+export function floatRows(rows: readonly (readonly number[])[]): Float32Array[] {
+  return rows.map((row) => Float32Array.from(row));
+}
+
+async function readAll(name: string, keyOf: (name: string) => string | undefined): Promise<Map<string, Float32Array>> {
+  const file = await SafetensorsFile.open(path.join(dir, name));
+  try {
+    const found = new Map<string, Float32Array>();
+    for (const tensor of file.names) {
+      const key = keyOf(tensor);
+      if (key !== undefined) found.set(key, await file.read(tensor));
+    }
+    return found;
+  } finally {
+    await file.close();
+  }
+}
