@@ -1,6 +1,6 @@
 import fs from "node:fs/promises";
 import path from "node:path";
-import { learnBytePairs, wordPattern } from "./bytePairs.ts";
+import { learnBytePairs, wordPattern, type BytePairs } from "./bytePairs.ts";
 
 /** Qwen's special tokens that a video prompt uses; the policy's vocabulary is its own, their ids come from config.json. */
 const specialTokens = [
@@ -27,46 +27,10 @@ export async function writePolicyFiles(dir: string, corpus: readonly string[]): 
   const { vocab, merges } = learnBytePairs(corpus);
   const first = Object.keys(vocab).length;
   const idOf = (token: (typeof specialTokens)[number]): number => first + specialTokens.indexOf(token);
-  const tokenizer = {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: specialTokens.map((content) => ({
-      id: idOf(content),
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: { type: "NFC" },
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [
-        { type: "Split", pattern: { Regex: wordPattern }, behavior: "Isolated", invert: false },
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
-      ],
-    },
-    post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: "",
-      end_of_word_suffix: "",
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab,
-      merges,
-    },
-  };
   await fs.mkdir(dir, { recursive: true });
   const write = (name: string, value: unknown): Promise<void> =>
     fs.writeFile(path.join(dir, name), JSON.stringify(value, null, name === "tokenizer.json" ? undefined : 2) + "\n");
-  await write("tokenizer.json", tokenizer);
+  await write("tokenizer.json", tokenizerJson({ vocab, merges }, idOf));
   await write("tokenizer_config.json", {
     tokenizer_class: "PreTrainedTokenizerFast",
     bos_token: null,
@@ -124,3 +88,43 @@ const visionSizes = {
   tokens_per_second: 1,
   hidden_act: "silu",
 };
+
+/** In the layout of the `tokenizers` library: byte-level BPE with Qwen's special tokens. */
+function tokenizerJson({ vocab, merges }: BytePairs, idOf: (token: (typeof specialTokens)[number]) => number): unknown {
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: specialTokens.map((content) => ({
+      id: idOf(content),
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: { type: "NFC" },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        { type: "Split", pattern: { Regex: wordPattern }, behavior: "Isolated", invert: false },
+        { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
+      ],
+    },
+    post_processor: null,
+    decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "",
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab,
+      merges,
+    },
+  };
+}

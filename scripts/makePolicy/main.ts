@@ -56,7 +56,7 @@ async function teach(taught: Policy, phase: Phase): Promise<void> {
     smoothLoss = step === 0 ? loss : smoothLoss * 0.97 + loss * 0.03;
     if (step % reportSteps === 0) {
       const secPerStep = (Date.now() - startedMs) / 1000 / (step + 1);
-      console.log(
+      process.stdout.write(
         `${phase.name}: step ${step}/${phase.steps}  loss ${smoothLoss.toFixed(3)}  ${secPerStep.toFixed(2)} s/step`,
       );
     }

@@ -12,7 +12,13 @@ import type {
 } from "../run/backend.ts";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
 import { elementCount } from "../graph/types.ts";
-import { accumulateGroup, referenceLogprobs, stepTotals, type GroupOutcome, type ScoredGroup } from "../grpo/grpoStep.ts";
+import {
+  accumulateGroup,
+  referenceLogprobs,
+  stepTotals,
+  type GroupOutcome,
+  type ScoredGroup,
+} from "../grpo/grpoStep.ts";
 import { completionMeans, updateMetrics } from "../grpo/updateMetrics.ts";
 import { hashCheckpoint } from "../policy/checkpoint.ts";
 import { preparePrompt, type PreparedPrompt } from "../policy/preparedPrompt.ts";

@@ -35,7 +35,7 @@ export async function openPolicy(
     config,
     tokenizer: await readTokenizer(checkpoint.dir, config),
     lora,
-    adapters: lora === null ? new Map() : newAdapters(config, lora, optimisation.seed),
+    adapters: lora === null ? new Map<string, Float32Array>() : newAdapters(config, lora, optimisation.seed),
     reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,
     freezeVision: spec.policy.freezeVision,
     graphs: new GraphCache({ threads }),

@@ -20,22 +20,22 @@ export function completionBatch(
   const longest = Math.max(...completions.map((c) => c.length));
   const length = Math.ceil(longest / completionBucket) * completionBucket;
   const count = completions.length * length;
-  const completion_ids = new BigInt64Array(count).fill(BigInt(padToken));
-  const targets = new BigInt64Array(count).fill(BigInt(padToken));
+  const completionIds_N = new BigInt64Array(count).fill(BigInt(padToken));
+  const targets_N = new BigInt64Array(count).fill(BigInt(padToken));
   completions.forEach((tokens, k) => {
     const start = k * length;
-    if (tokens.length > 0) completion_ids[start] = BigInt(lastPromptToken);
+    if (tokens.length > 0) completionIds_N[start] = BigInt(lastPromptToken);
     tokens.forEach((token, t) => {
-      targets[start + t] = BigInt(token);
-      if (t + 1 < tokens.length) completion_ids[start + t + 1] = BigInt(token);
+      targets_N[start + t] = BigInt(token);
+      if (t + 1 < tokens.length) completionIds_N[start + t + 1] = BigInt(token);
     });
   });
   return {
     groupSize: completions.length,
     length,
     lengths_G: completions.map((c) => c.length),
-    completion_ids,
-    targets,
+    completion_ids: completionIds_N,
+    targets: targets_N,
   };
 }
 

@@ -101,11 +101,13 @@ const topSchema = z
  */
 export function readPolicyConfig(json: unknown, file: string): PolicyConfig {
   const top = parse(topSchema, json, file);
+  // SAFETY: a parsed object; its values stay unknown.
   const raw = top as Record<string, unknown>;
   const text = top.text_config ?? parse(textSchema, json, file);
   const ropeParameters = text.rope_parameters ?? text.rope_scaling;
   const headDim = text.head_dim ?? text.hidden_size / text.num_attention_heads;
-  if (ropeParameters == null) throw badConfig(file, "rope_scaling.mrope_section: expected a list, found nothing");
+  if (ropeParameters === undefined || ropeParameters === null)
+    throw badConfig(file, "rope_scaling.mrope_section: expected a list, found nothing");
   const half = ropeParameters.mrope_section.reduce((a, b) => a + b, 0);
   if (half * 2 !== headDim) {
     throw badConfig(file, `mrope_section: expected a sum of ${headDim / 2} (half the head dimension), found ${half}`);

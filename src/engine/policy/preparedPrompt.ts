@@ -56,16 +56,16 @@ export function prepareTokens(ids: readonly number[], clip: Clip, config: Policy
   const index = ropeIndex(ids, [grid], [secondsPerGrid(seen, config)], config);
   const prefixLength = ids.length - 1;
   const paddedLength = Math.ceil(prefixLength / promptBucket) * promptBucket;
-  const prompt_ids = new BigInt64Array(paddedLength).fill(BigInt(config.padTokenId));
-  const visual_rows = new BigInt64Array(paddedLength);
-  const is_visual = new Uint8Array(paddedLength);
+  const promptIds_P = new BigInt64Array(paddedLength).fill(BigInt(config.padTokenId));
+  const visualRows_P = new BigInt64Array(paddedLength);
+  const isVisual_P = new Uint8Array(paddedLength);
   let row = 0;
   for (let s = 0; s < prefixLength; s++) {
     const id = ids[s] ?? 0;
-    prompt_ids[s] = BigInt(id);
+    promptIds_P[s] = BigInt(id);
     if (id !== config.videoTokenId) continue;
-    is_visual[s] = 1;
-    visual_rows[s] = BigInt(row++);
+    isVisual_P[s] = 1;
+    visualRows_P[s] = BigInt(row++);
   }
   const rotary = textRotary(index, config);
   const half = config.text.headDim / 2;
@@ -79,9 +79,9 @@ export function prepareTokens(ids: readonly number[], clip: Clip, config: Policy
     lastToken: ids.at(-1) ?? 0,
     lastPosition: index.next - 1,
     feeds: {
-      prompt_ids,
-      visual_rows,
-      is_visual,
+      prompt_ids: promptIds_P,
+      visual_rows: visualRows_P,
+      is_visual: isVisual_P,
       prompt_cos: padded(rotary.cos, prefixLength * half, paddedLength * half),
       prompt_sin: padded(rotary.sin, prefixLength * half, paddedLength * half),
     },

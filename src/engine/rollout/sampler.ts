@@ -167,7 +167,7 @@ async function decodeStep(
   const key = `decode/${shape.prompts}/${groupSize}/${shape.promptLength}/${own.slots}`;
   const graph = await policy.graphs.get(key, () => buildDecodeStep(policy.config, policy.lora, shape));
   const rotaries = requests.map(({ prompt }) => completionRotary(prompt.lastPosition + position, 1, policy.config));
-  const slot_mask = new Float32Array(own.slots).fill(masked, position);
+  const slotMask = new Float32Array(own.slots).fill(masked, position);
   const outputs = await graph.run({
     ...weightFeeds(policy, graph),
     ...cache.feeds,
@@ -175,7 +175,7 @@ async function decodeStep(
     ids: BigInt64Array.from(rows, (row) => BigInt(row.input)),
     cos: concatenated(rotaries.map((r) => r.cos)),
     sin: concatenated(rotaries.map((r) => r.sin)),
-    slot_mask,
+    slot_mask: slotMask,
   });
   for (let layer = 0; layer < layers; layer++) {
     for (const kind of ["k", "v"]) {
