@@ -65,7 +65,7 @@ const textSizes = {
   max_position_embeddings: 4096,
   rms_norm_eps: 1e-6,
   // Four rows and columns and eight time steps: frequencies that fall off slowly tell them apart.
-  rope_theta: 10,
+  rope_theta: 5,
   rope_scaling: { type: "mrope", rope_type: "default", mrope_section: [4, 6, 6] },
   hidden_act: "silu",
   torch_dtype: "bfloat16",

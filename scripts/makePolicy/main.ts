@@ -43,8 +43,8 @@ async function teach(taught: Policy, phase: Phase): Promise<void> {
   let smoothLoss = 0;
   for (let step = 0; step < phase.steps; step++) {
     const targets = Array.from({ length: phase.clipsPerStep }, (_, i) => {
-      const number = (step * phase.clipsPerStep + i) % phase.distinctScenes;
-      return targetOf(taught, makeScene(seed, phase.firstScene + number), phase.lessons, loose);
+      const scene = makeScene(seed, phase.firstScene + step * phase.clipsPerStep + i);
+      return targetOf(taught, scene, phase.lessons, loose);
     });
     const answerTokens = targets
       .flatMap((target) => target.isTarget_G_T ?? [])
@@ -57,7 +57,7 @@ async function teach(taught: Policy, phase: Phase): Promise<void> {
     if (step % reportSteps === 0) {
       const secPerStep = (Date.now() - startedMs) / 1000 / (step + 1);
       process.stdout.write(
-        `${phase.name}: step ${step}/${phase.steps}  loss ${smoothLoss.toFixed(3)}  ${secPerStep.toFixed(2)} s/step`,
+        `${phase.name}: step ${step}/${phase.steps}  loss ${smoothLoss.toFixed(3)}  ${secPerStep.toFixed(2)} s/step\n`,
       );
     }
   }

@@ -56,6 +56,7 @@ function randomWeights(config: Policy["config"], random: SeededRandom): Weights 
   return new Map(
     parameterSpecs(config).map(({ name, shape }): [string, Float32Array] => {
       const count = elementCount(shape);
+      if (isAttentionBias(name)) return [name, Float32Array.from({ length: count }, () => 0.5 * normal())];
       if (name.endsWith("bias")) return [name, new Float32Array(count)];
       if (shape.length === 1) return [name, new Float32Array(count).fill(1)];
       const fanIn = count / (shape[0] ?? 1);
@@ -63,4 +64,12 @@ function randomWeights(config: Policy["config"], random: SeededRandom): Weights 
       return [name, Float32Array.from({ length: count }, () => std * normal())];
     }),
   );
+}
+
+/**
+ * Biases of queries and keys start at random: through the rotary positions they give every head a pattern of where to
+ * look that does not depend on content. Nothing else in this architecture says where in the frame a patch is.
+ */
+function isAttentionBias(name: string): boolean {
+  return /(q_proj|k_proj|attn\.qkv)\.bias$/.test(name);
 }

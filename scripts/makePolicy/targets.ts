@@ -20,6 +20,8 @@ const lastSec = 7.9;
 /** One training target of a scene: its clip and conversations about it. */
 export function targetOf(policy: Policy, scene: Scene, lessons: Phase["lessons"], loose: Looseness): SftTarget {
   switch (lessons) {
+    case "thing":
+      return thingTarget(policy, scene);
     case "pictures":
       return pictureTarget(policy, scene);
     case "slides":
@@ -27,6 +29,14 @@ export function targetOf(policy: Policy, scene: Scene, lessons: Phase["lessons"]
     case "clips":
       return packed(policy, clipOf(scene, renderScene(scene, frameTimesSec), clipDurationSec), clipRows(scene, loose));
   }
+}
+
+/** Where something is, is learnt before which of several it is. */
+function thingTarget(policy: Policy, scene: Scene): SftTarget {
+  const alone = { ...scene, objects: scene.objects.slice(0, 1), events: [] };
+  const timeSec = seededRandom(scene.seed, scene.index, 7).uniform(0, lastSec);
+  const rows = lookingLessons(alone, timeSec, 0).slice(0, 2);
+  return packed(policy, clipOf(scene, pairAt(alone, timeSec), 1), [rows]);
 }
 
 function pictureTarget(policy: Policy, scene: Scene): SftTarget {

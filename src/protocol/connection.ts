@@ -88,6 +88,42 @@ export function onNotification<Params>(
   return connection.onNotification(message.method, (params) => handler(params as Params));
 }
 
+/** Tells when everything that a peer had sent was handled. See watchMessageQueue. */
+export interface MessageQueueWatch<Message> {
+  /** For the options of `createMessageConnection`. */
+  readonly messageStrategy: { handleMessage(message: Message, next: (message: Message) => void): void };
+  /** Settles when what was read so far was handled; `nextTurn` waits for a turn of the event loop. */
+  drain(nextTurn: () => Promise<unknown>): Promise<void>;
+}
+
+/**
+ * vscode-jsonrpc handles one message a turn of the event loop, and forgets those that wait when it is disposed. Whoever
+ * disposes a connection because the peer closed it (a run process that ends) drains it first, or loses the last state.
+ * Call before `createMessageConnection`.
+ */
+export function watchMessageQueue<Message>(reader: {
+  listen: (callback: (message: Message) => void) => RpcDisposable;
+}): MessageQueueWatch<Message> {
+  let waiting = 0;
+  const listen = reader.listen.bind(reader);
+  reader.listen = (callback) =>
+    listen((message) => {
+      waiting++;
+      callback(message);
+    });
+  return {
+    messageStrategy: {
+      handleMessage(message, next) {
+        waiting--;
+        next(message);
+      },
+    },
+    async drain(nextTurn) {
+      for (let turns = waiting + 2; turns > 0; turns--) await nextTurn();
+    },
+  };
+}
+
 /** What a handler's error looks like on the wire. */
 export function toRpcError(error: unknown): RpcError {
   if (UserError.is(error)) return { code: rpcErrorCodes.userError, message: error.message, data: error.toData() };

@@ -253,7 +253,7 @@ export function validateSpec(json: unknown): { ok: true; spec: RunSpec } | { ok:
 
 /** JSON Schema (draft 7, input form) for the editor. */
 export function specJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(runSpecSchema, { io: "input", target: "draft-7" }) as Record<string, unknown>;
+  return z.toJSONSchema(runSpecSchema, { io: "input", target: "draft-7" });
 }
 
 function problemsOf(issue: z.core.$ZodIssue): SpecProblem[] {

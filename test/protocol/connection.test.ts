@@ -43,20 +43,29 @@ test("any other error is answered with its message and logged with its stack", a
   assert.match(logged[0] ?? "", /no such step\n\s+at /);
 });
 
-test("a request that is cancelled tells its handler", async () => {
+test("a request that is cancelled tells its handler, or never reaches it", async () => {
   const { client, server } = connect();
+  let onCall: () => void = () => assert.fail("handled after it was cancelled");
   onRequest(
     server,
     writeSample,
     (_params, token) =>
-      new Promise((_, reject) =>
-        token.onCancellationRequested(() => reject(new UserError({ code: "cancelled", message: "cancelled" }))),
-      ),
+      new Promise((_, reject) => {
+        token.onCancellationRequested(() => reject(new UserError({ code: "cancelled", message: "cancelled" })));
+        onCall();
+      }),
   );
+  const cancelSoon = new CancellationTokenSource();
+  const undispatched = sendRequest(client, writeSample, { dir: "x" }, cancelSoon.token);
+  cancelSoon.cancel();
+  await assert.rejects(undispatched, (error) => UserError.is(error, "cancelled"));
+
+  const called = new Promise<void>((resolve) => (onCall = resolve));
   const cancel = new CancellationTokenSource();
-  const answer = sendRequest(client, writeSample, { dir: "x" }, cancel.token);
+  const running = sendRequest(client, writeSample, { dir: "x" }, cancel.token);
+  await called;
   cancel.cancel();
-  await assert.rejects(answer, (error) => UserError.is(error, "cancelled"));
+  await assert.rejects(running, (error) => UserError.is(error, "cancelled"));
 });
 
 test("pending and later requests are rejected when the connection goes, notifications are dropped", async () => {

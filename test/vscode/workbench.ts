@@ -55,37 +55,47 @@ export async function openWorkbench(
 }
 
 /** Picks a command in the palette, as a user does. `title` is the whole title with its category. */
-export async function runCommand(page: Page, title: string): Promise<void> {
-  const rows = await searchPalette(page, title);
-  await rows.filter({ hasText: title }).first().waitFor({ timeout: patienceMs });
-  await rows.filter({ hasText: title }).first().click();
+export function runCommand(page: Page, title: string): Promise<void> {
+  return pick(page, "F1", `>${title}`, title);
+}
+
+/** Opens a file of the workspace through quick open. */
+export async function openFile(page: Page, name: string): Promise<void> {
+  await pick(page, "Control+P", name, name);
+  await page.locator(".tab.active", { hasText: name }).waitFor();
 }
 
 /** Titles of the commands that the palette offers for a text. */
 export async function paletteTitles(page: Page, text: string): Promise<string[]> {
-  const rows = await searchPalette(page, text);
-  await rows.first().waitFor({ timeout: patienceMs });
+  const rows = await fillQuickInput(page, "F1", `>${text}`);
+  await rows.first().waitFor();
   const titles = await rows.locator(".label-name").allInnerTexts();
   await page.keyboard.press("Escape");
   return titles;
 }
 
-async function searchPalette(page: Page, text: string): Promise<Locator> {
-  await page.keyboard.press("F1");
-  const input = page.locator(".quick-input-widget .quick-input-box input");
-  await input.waitFor({ timeout: patienceMs });
-  await input.fill(`>${text}`);
-  return page.locator(".quick-input-list .monaco-list-row");
+/** Clicks a row of VS Code's quick input. A row that does not come is asked for again: lists are not always refreshed. */
+async function pick(page: Page, key: string, text: string, row: string): Promise<void> {
+  await waitFor(`"${row}" to choose`, patienceMs, async () => {
+    const rows = await fillQuickInput(page, key, text);
+    const isThere = await rows
+      .filter({ hasText: row })
+      .first()
+      .waitFor({ timeout: 10_000 })
+      .then(() => true)
+      .catch(() => false);
+    if (isThere) await rows.filter({ hasText: row }).first().click();
+    else await page.keyboard.press("Escape");
+    return isThere;
+  });
 }
 
-/** Opens a file of the workspace through quick open. */
-export async function openFile(page: Page, name: string): Promise<void> {
-  await page.keyboard.press("Control+P");
+async function fillQuickInput(page: Page, key: string, text: string): Promise<Locator> {
+  await page.keyboard.press(key);
   const input = page.locator(".quick-input-widget .quick-input-box input");
-  await input.waitFor({ timeout: patienceMs });
-  await input.fill(name);
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: name }).first().click({ timeout: patienceMs });
-  await page.locator(".tab.active", { hasText: name }).waitFor({ timeout: patienceMs });
+  await input.waitFor();
+  await input.fill(text);
+  return page.locator(".quick-input-list .monaco-list-row");
 }
 
 /** The frame of a webview's own document that holds a selector: VS Code nests it in two frames of its own. */

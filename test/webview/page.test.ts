@@ -352,7 +352,10 @@ test("keys that a control uses stay in it, the others reach VS Code's shortcuts"
     assert.equal(await heard(), "");
     await page.keyboard.press("Escape");
     assert.equal(await heard(), "Escape,");
-    await page.getByRole("button", { name: /next frame/i }).first().focus();
+    await page
+      .getByRole("button", { name: /next frame/i })
+      .first()
+      .focus();
     await page.keyboard.press("Space");
     assert.equal(await heard(), "Escape,");
     await page.keyboard.press("n");

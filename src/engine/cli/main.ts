@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { formatError, UserError } from "../../protocol/errors.ts";
 import { videoRftVersion } from "../server/version.ts";
 import {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
@@ -33,17 +34,21 @@ const companions = [
  */
 export async function readCheckpoint(dir: string): Promise<Checkpoint> {
   const config = readPolicyConfig(await readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
-  const files = await Promise.all((await weightFiles(dir)).map((file) => SafetensorsFile.open(file)));
+  const { files: paths, table } = await findWeights(dir);
+  const files: SafetensorsFile[] = [];
   try {
+    // One by one: those that are open are closed again when another cannot be.
+    for (const file of paths) files.push(await SafetensorsFile.open(file));
     const owners = new Map(files.flatMap((file) => file.names.map((name) => [canonicalName(name), { file, name }])));
     const weights: Weights = new Map();
     for (const { name, shape } of parameterSpecs(config)) {
       const owner = owners.get(name);
-      if (owner === undefined) throw badTensor(dir, `tensor ${name} is missing; expected shape [${shape.join(", ")}]`);
+      if (owner === undefined)
+        throw badTensor(table, `tensor ${name} is missing; expected shape [${shape.join(", ")}]`);
       const found = owner.file.shapeOf(owner.name) ?? [];
       if (!sameShape(found, shape)) {
         throw badTensor(
-          dir,
+          owner.file.path,
           `tensor ${name} has shape [${found.join(", ")}]; config.json asks for [${shape.join(", ")}]`,
         );
       }
@@ -77,8 +82,11 @@ export async function writeCheckpoint(
 /** Hash of everything that decides what the policy answers: weights, config, tokenizer. Hex sha256. */
 export async function hashCheckpoint(dir: string): Promise<string> {
   const hash = createHash("sha256");
-  const files = [...(await weightFiles(dir)), ...["config.json", "tokenizer.json"].map((f) => path.join(dir, f))];
-  for (const file of files) hash.update(await fs.readFile(file));
+  const { files } = await findWeights(dir);
+  for (const file of [...files, ...["config.json", "tokenizer.json"].map((name) => path.join(dir, name))]) {
+    // SAFETY: a stream without encoding gives buffers. (A file of over 2 GiB cannot be read at once.)
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  }
   return hash.digest("hex");
 }
 
@@ -93,10 +101,11 @@ function canonicalName(name: string): string {
   return name.replace(/^model\.language_model\./, "model.").replace(/^model\.visual\./, "visual.");
 }
 
-async function weightFiles(dir: string): Promise<string[]> {
+/** Files of the weights, and the one that says what they hold. */
+async function findWeights(dir: string): Promise<{ files: readonly string[]; table: string }> {
   const indexFile = path.join(dir, "model.safetensors.index.json");
   const single = path.join(dir, "model.safetensors");
-  if (await exists(single)) return [single];
+  if (await exists(single)) return { files: [single], table: single };
   if (!(await exists(indexFile))) {
     throw new UserError({
       code: "bad-checkpoint",
@@ -108,7 +117,8 @@ async function weightFiles(dir: string): Promise<string[]> {
   const index = await readJson(indexFile);
   // SAFETY: a file list that is not one gives no files, and the missing tensors are reported by name.
   const map = (index as { weight_map?: Record<string, string> }).weight_map ?? {};
-  return [...new Set(Object.values(map))].sort().map((file) => path.join(dir, path.basename(file)));
+  const files = [...new Set(Object.values(map))].sort().map((file) => path.join(dir, path.basename(file)));
+  return { files, table: indexFile };
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -139,10 +149,10 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== "ENOENT") throw error;
 }
 
-function badTensor(dir: string, message: string): UserError {
+function badTensor(file: string, message: string): UserError {
   return new UserError({
     code: "bad-checkpoint",
-    where: dir,
+    where: file,
     message: `${message}.`,
     hint: "Use a complete Qwen2.5-VL checkpoint.",
   });

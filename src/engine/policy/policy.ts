@@ -63,11 +63,27 @@ export async function visualEmbedding(
   const isFixed = isVisionFixed(policy) || which === "reference";
   const key = `${isVisionFixed(policy) ? "fixed" : which}/${clip.seen.frameSet}`;
   const known = isFixed ? policy.visualCache.get(key) : undefined;
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    keepVisual(policy.visualCache, key, known);
+    return known;
+  }
   const graph = await policy.graphs.get(`vision/${grid.t}x${grid.h}x${grid.w}`, () => buildVision(policy.config, grid));
   const feeds = { ...weightFeeds(policy, graph, which), ...visionFeeds(clip.pixels_FHWC, grid, policy.config.vision) };
   const { visual } = await graph.run(feeds);
   if (!(visual instanceof Float32Array)) throw new Error("internal: visual embedding missing");
-  if (isFixed) policy.visualCache.set(key, visual);
+  if (isFixed) keepVisual(policy.visualCache, key, visual);
   return visual;
+}
+
+/** Puts an embedding last in order of use, and lets the first go until all are within `maxBytes`. */
+export function keepVisual(cache: Policy["visualCache"], key: string, visual: Float32Array, maxBytes = 512e6): void {
+  cache.delete(key);
+  cache.set(key, visual);
+  let bytes = 0;
+  for (const { byteLength } of cache.values()) bytes += byteLength;
+  for (const [oldest, { byteLength }] of cache) {
+    if (bytes <= maxBytes) return;
+    cache.delete(oldest);
+    bytes -= byteLength;
+  }
 }

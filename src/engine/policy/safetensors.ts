@@ -30,18 +30,19 @@ const entrySchema = z.object({
 });
 const bytesPerElement: Readonly<Record<string, number>> = { F32: 4, BF16: 2, F16: 2 };
 const maxHeaderBytes = 100_000_000; // the limit of the reference implementation
+const maxReadBytes = 2 ** 30; // one read of over 2 GiB is refused by the system
 
 /** An open file; tensors are read one at a time, so that a shard larger than memory can be opened. */
 export class SafetensorsFile {
   readonly #file: fs.FileHandle;
-  readonly #path: string;
   readonly #entries: ReadonlyMap<string, TensorEntry>;
 
+  readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
 
   private constructor(file: fs.FileHandle, path: string, header: Header) {
     this.#file = file;
-    this.#path = path;
+    this.path = path;
     this.#entries = header.entries;
     this.metadata = header.metadata;
   }
@@ -69,10 +70,14 @@ export class SafetensorsFile {
   /** As float32, whatever the file holds. */
   async read(name: string): Promise<Float32Array> {
     const entry = this.#entries.get(name);
-    if (entry === undefined) throw new Error(`internal: no tensor ${name} in ${this.#path}`);
+    if (entry === undefined) throw new Error(`internal: no tensor ${name} in ${this.path}`);
     const bytes = new Uint8Array(entry.end - entry.start);
-    const { bytesRead } = await this.#file.read(bytes, 0, bytes.length, entry.start);
-    if (bytesRead !== bytes.length) throw broken(this.#path, `ends within ${name}`);
+    for (let done = 0; done < bytes.length;) {
+      const length = Math.min(bytes.length - done, maxReadBytes);
+      const { bytesRead } = await this.#file.read(bytes, done, length, entry.start + done);
+      if (bytesRead === 0) throw broken(this.path, `ends within ${name}`);
+      done += bytesRead;
+    }
     if (entry.dtype === "F32") return new Float32Array(bytes.buffer);
     const halves = new Uint16Array(bytes.buffer);
     return entry.dtype === "BF16" ? bfloat16ToFloat32(halves) : float16ToFloat32(halves);
@@ -150,8 +155,7 @@ async function readHeader(file: fs.FileHandle, path: string): Promise<Header> {
 
 function parseHeader(text: string, path: string): Record<string, unknown> {
   try {
-    // SAFETY: every entry is validated by its reader.
-    return JSON.parse(text) as Record<string, unknown>;
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
   } catch (cause) {
     throw broken(path, "has no readable header", cause);
   }

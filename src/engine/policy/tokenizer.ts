@@ -20,8 +20,11 @@ export interface PolicyTokenizer {
 /** @throws UserError "bad-checkpoint" when tokenizer.json or the chat template is missing or unreadable */
 export async function readTokenizer(dir: string, config: PolicyConfig): Promise<PolicyTokenizer> {
   const settings = await readJson(path.join(dir, "tokenizer_config.json"));
-  const tokenizer = new Tokenizer(await readJson(path.join(dir, "tokenizer.json")), settings);
-  const template = new Template(await chatTemplate(dir, settings));
+  const tokenizerFile = path.join(dir, "tokenizer.json");
+  const vocabulary = await readJson(tokenizerFile);
+  const tokenizer = used(tokenizerFile, () => new Tokenizer(vocabulary, settings));
+  const { file, text } = await chatTemplate(dir, settings);
+  const template = used(file, () => new Template(text));
   const encode = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
   return {
     encode,
@@ -39,22 +42,21 @@ export async function readTokenizer(dir: string, config: PolicyConfig): Promise<
   };
 }
 
-async function chatTemplate(dir: string, settings: Record<string, unknown>): Promise<string> {
+/** The first that is there, in the order in which transformers looks. */
+async function chatTemplate(
+  dir: string,
+  settings: Record<string, unknown>,
+): Promise<{ readonly file: string; readonly text: string }> {
+  const jinja = path.join(dir, "chat_template.jinja");
+  const beside = await fs.readFile(jinja, "utf8").catch(() => undefined);
+  if (beside !== undefined) return { file: jinja, text: beside };
   const inline = settings["chat_template"];
-  const beside = await fs.readFile(path.join(dir, "chat_template.jinja"), "utf8").catch(() => undefined);
-  if (beside !== undefined) return beside;
-  if (typeof inline === "string") return inline;
-  const json = await fs.readFile(path.join(dir, "chat_template.json"), "utf8").catch(() => undefined);
+  if (typeof inline === "string") return { file: path.join(dir, "tokenizer_config.json"), text: inline };
+  const file = path.join(dir, "chat_template.json");
+  const json = await fs.readFile(file, "utf8").catch(() => undefined);
   if (json !== undefined) {
-    const parsed: unknown = JSON.parse(json);
-    if (
-      typeof parsed === "object" &&
-      parsed !== null &&
-      "chat_template" in parsed &&
-      typeof parsed.chat_template === "string"
-    ) {
-      return parsed.chat_template;
-    }
+    const { chat_template: text } = await readJson(file);
+    if (typeof text === "string") return { file, text };
   }
   throw new UserError({
     code: "bad-checkpoint",
@@ -62,6 +64,24 @@ async function chatTemplate(dir: string, settings: Record<string, unknown>): Pro
     message: "no chat template: found neither chat_template.jinja nor one in tokenizer_config.json.",
     hint: "Copy the file from the model's published checkpoint.",
   });
+}
+
+/** What a library makes of a file that it may not understand. */
+function used<T>(file: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError(
+      {
+        code: "bad-checkpoint",
+        where: file,
+        message: `the file cannot be used: ${reason}.`,
+        hint: "Copy it from the model's published checkpoint.",
+      },
+      { cause },
+    );
+  }
 }
 
 async function readJson(file: string): Promise<Record<string, unknown>> {

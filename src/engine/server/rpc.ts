@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   createMessageConnection,
   ResponseError,
@@ -6,9 +7,15 @@ import {
   type MessageWriter,
 } from "vscode-jsonrpc/node";
 import { UserError } from "../../protocol/errors.ts";
-import { toRpcError, type RpcCancellationToken, type RpcConnection } from "../../protocol/connection.ts";
+import {
+  toRpcError,
+  watchMessageQueue,
+  type RpcCancellationToken,
+  type RpcConnection,
+} from "../../protocol/connection.ts";
 
 export interface EngineConnection extends RpcConnection {
+  /** Called once, after everything that the peer had sent was handled; at once when that is past. */
   readonly onDidClose: (listener: () => void) => void;
   dispose(): void;
 }
@@ -22,16 +29,21 @@ export function createConnection(
   writer: MessageWriter,
   logError: (text: string) => void,
 ): EngineConnection {
-  const connection = createMessageConnection(reader, writer, quietLogger(logError));
+  const queue = watchMessageQueue(reader);
+  const connection = createMessageConnection(reader, writer, quietLogger(logError), {
+    messageStrategy: queue.messageStrategy,
+  });
   const closeListeners: (() => void)[] = [];
-  let open = true;
+  let isOpen = true;
   const close = (): void => {
-    if (!open) return;
-    open = false;
+    if (!isOpen) return;
+    isOpen = false;
     connection.dispose();
     for (const listener of closeListeners) listener();
   };
-  connection.onClose(close);
+  connection.onClose(() => {
+    void queue.drain(nextTurn).then(close);
+  });
   // A write that fails means that the peer is gone; the close event follows.
   connection.onError(() => undefined);
   connection.listen();
@@ -42,6 +54,8 @@ export function createConnection(
     onRequest: (method, handler) =>
       connection.onRequest(method, async (params: unknown, token: RpcCancellationToken) => {
         try {
+          // The event of a token that was cancelled before its request was handled does not fire.
+          if (token.isCancellationRequested) throw new UserError({ code: "cancelled", message: "Cancelled." });
           return await handler(params, token);
         } catch (error) {
           if (!UserError.is(error)) logError(`${method}: ${error instanceof Error ? error.stack : String(error)}`);
@@ -49,7 +63,7 @@ export function createConnection(
           throw new ResponseError(code, message, data);
         }
       }),
-    onDidClose: (listener) => void (open ? closeListeners.push(listener) : listener()),
+    onDidClose: (listener) => void (isOpen ? closeListeners.push(listener) : listener()),
     dispose: close,
   };
 }

@@ -31,17 +31,34 @@ const cases: { readonly [Op in OperatorName]?: readonly Case[] } = {
   Add: [{ shapes: [[2, 3], [3]], build: two((g, a, b) => g.add(a, b)) }],
   Sub: [{ shapes: [[3], [2, 3]], build: two((g, a, b) => g.sub(a, b)) }],
   Mul: [
-    { shapes: [[2, 1, 3], [4, 1]], build: two((g, a, b) => g.mul(a, b)) },
+    {
+      shapes: [
+        [2, 1, 3],
+        [4, 1],
+      ],
+      build: two((g, a, b) => g.mul(a, b)),
+    },
     { shapes: [[3]], build: one((g, x) => g.mul(x, x)) },
   ],
-  Div: [{ shapes: [[2, 3], [1, 3]], build: two((g, a, b) => g.div(a, b)), range: [0.5, 2] }],
+  Div: [
+    {
+      shapes: [
+        [2, 3],
+        [1, 3],
+      ],
+      build: two((g, a, b) => g.div(a, b)),
+      range: [0.5, 2],
+    },
+  ],
   Neg: [{ shapes: [[3]], build: one((g, x) => g.neg(x)) }],
   Exp: [{ shapes: [[3]], build: one((g, x) => g.exp(x)) }],
   Log: [{ shapes: [[3]], build: one((g, x) => g.log(x)), range: [0.5, 2] }],
   Sqrt: [{ shapes: [[3]], build: one((g, x) => g.sqrt(x)), range: [0.5, 2] }],
   Sigmoid: [{ shapes: [[3]], build: one((g, x) => g.sigmoid(x)) }],
   Erf: [{ shapes: [[3]], build: one((g, x) => g.erf(x)) }],
-  Min: [{ shapes: [[2, 3], [3]], build: two((g, a, b) => g.min(a, g.add(b, g.tensor(Float32Array.of(3, -3, 3), [3])))) }],
+  Min: [
+    { shapes: [[2, 3], [3]], build: two((g, a, b) => g.min(a, g.add(b, g.tensor(Float32Array.of(3, -3, 3), [3])))) },
+  ],
   Less: [{ shapes: [[3]], build: one((g, x) => g.where(g.less(x, g.constant(3)), x, g.neg(x))) }],
   LessOrEqual: [{ shapes: [[3]], build: one((g, x) => g.where(g.lessOrEqual(x, g.constant(-3)), x, g.neg(x))) }],
   Where: [
@@ -76,7 +93,15 @@ const cases: { readonly [Op in OperatorName]?: readonly Case[] } = {
   Reshape: [{ shapes: [[2, 3]], build: one((g, x) => g.reshape(x, [3, 2])) }],
   Expand: [{ shapes: [[2, 1, 3]], build: one((g, x) => g.expand(x, [4, 2, 2, 3])) }],
   Transpose: [{ shapes: [[2, 3, 4]], build: one((g, x) => g.transpose(x, [2, 0, 1])) }],
-  Concat: [{ shapes: [[2, 3], [2, 1]], build: two((g, a, b) => g.concat([a, b, a], 1)) }],
+  Concat: [
+    {
+      shapes: [
+        [2, 3],
+        [2, 1],
+      ],
+      build: two((g, a, b) => g.concat([a, b, a], 1)),
+    },
+  ],
   Slice: [{ shapes: [[2, 5]], build: one((g, x) => g.slice(x, 1, 1, 4)) }],
   Split: [
     {
@@ -91,7 +116,13 @@ const cases: { readonly [Op in OperatorName]?: readonly Case[] } = {
   Gather: [{ shapes: [[4, 3]], build: one((g, x) => g.gather(x, int64(g, [2, 0, 2, 1, 2], [5]))) }],
   GatherElements: [{ shapes: [[2, 4]], build: one((g, x) => g.gatherElements(x, int64(g, [3, 3, 0, 1], [2, 2]), 1)) }],
   ScatterElements: [
-    { shapes: [[4, 2], [3, 2]], build: two((g, a, b) => g.scatterAdd(a, int64(g, [0, 1, 0, 3, 3, 1], [3, 2]), b, 0)) },
+    {
+      shapes: [
+        [4, 2],
+        [3, 2],
+      ],
+      build: two((g, a, b) => g.scatterAdd(a, int64(g, [0, 1, 0, 3, 3, 1], [3, 2]), b, 0)),
+    },
   ],
   SimplifiedLayerNormalization: [{ shapes: [[3, 4], [4]], build: two((g, x, w) => g.rmsNorm(x, w, 1e-6)) }],
   RotaryEmbedding: [

@@ -23,7 +23,13 @@ test("a graph and its gradient print as they did", () => {
 
 test("a long constant is cut in print", () => {
   const g = new GraphBuilder("long");
-  g.output("y", g.tensor(Float32Array.from({ length: 9 }, (_, i) => i / 3), [9]));
+  g.output(
+    "y",
+    g.tensor(
+      Float32Array.from({ length: 9 }, (_, i) => i / 3),
+      [9],
+    ),
+  );
   assert.match(printGraph(g), /c0: float32\[9\] = \[0, 0\.333333, .*2\.33333, … 9 in all\]/);
 });
 

@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, describe, test } from "node:test";
+import { hashCheckpoint, readCheckpoint, writeCheckpoint } from "../../../src/engine/policy/checkpoint.ts";
+import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
+import { parameterSpecs } from "../../../src/engine/policy/parameters.ts";
+import { SafetensorsFile, writeSafetensors, type NamedTensor } from "../../../src/engine/policy/safetensors.ts";
+import { readTokenizer } from "../../../src/engine/policy/tokenizer.ts";
+import { UserError } from "../../../src/protocol/errors.ts";
+import { checkpointDir, readJson } from "./tinyPolicy.ts";
+
+const root = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-checkpoint-"));
+after(() => fs.rmSync(root, { recursive: true, force: true }));
+const tied = checkpointDir("policy/tied");
+const untied = checkpointDir("policy/untied");
+
+describe("layouts", () => {
+  test("the names of transformers' modules and those of the published checkpoints are read alike", async () => {
+    for (const from of [tied, untied]) {
+      const known = await readCheckpoint(from);
+      const dir = copyOf(from);
+      const renamed = (await readTensors(from)).map((tensor) => ({
+        ...tensor,
+        name: tensor.name.replace(/^model\./, "model.language_model.").replace(/^visual\./, "model.visual."),
+      }));
+      await writeSafetensors(path.join(dir, "model.safetensors"), renamed, "float32");
+      assert.ok(renamed.some(({ name }) => name.startsWith("model.visual.blocks.0")));
+      assert.deepEqual((await readCheckpoint(dir)).weights, known.weights);
+    }
+  });
+
+  test("weights are read from shards", async () => {
+    const dir = copyOf(untied);
+    const tensors = await readTensors(untied);
+    const shards = [tensors.slice(0, 20), tensors.slice(20)];
+    const names = shards.map((_, i) => `model-0000${i + 1}-of-00002.safetensors`);
+    for (const [i, shard] of shards.entries()) await writeSafetensors(path.join(dir, names[i] ?? ""), shard, "float32");
+    const map = shards.flatMap((shard, i) => shard.map(({ name }) => [name, names[i]]));
+    const index = { metadata: {}, weight_map: Object.fromEntries(map) };
+    fs.writeFileSync(path.join(dir, "model.safetensors.index.json"), JSON.stringify(index));
+    fs.rmSync(path.join(dir, "model.safetensors"));
+    assert.deepEqual((await readCheckpoint(dir)).weights, (await readCheckpoint(untied)).weights);
+    fs.rmSync(path.join(dir, names[1] ?? ""));
+    await assert.rejects(readCheckpoint(dir), says(/00002-of-00002\.safetensors.*cannot be opened/));
+  });
+
+  test("what is written is read again, the tokenizer included, in either number format", async () => {
+    for (const dtype of ["float32", "bfloat16"] as const) {
+      const dir = path.join(root, `written-${dtype}`);
+      const checkpoint = await readCheckpoint(tied);
+      await writeCheckpoint(dir, checkpoint, dtype);
+      const again = await readCheckpoint(dir);
+      // The fixture's weights are bfloat16 numbers, so that nothing is lost in either.
+      assert.deepEqual(again.weights, checkpoint.weights);
+      assert.deepEqual(again.config, checkpoint.config);
+      const tokenizer = await readTokenizer(dir, again.config);
+      assert.deepEqual(tokenizer.encode("1.5 to 3.0"), (await readTokenizer(tied, again.config)).encode("1.5 to 3.0"));
+    }
+  });
+
+  test("the hash follows weights, settings and tokenizer, and nothing else", async () => {
+    const dir = copyOf(tied);
+    const first = await hashCheckpoint(dir);
+    assert.match(first, /^[0-9a-f]{64}$/);
+    fs.writeFileSync(path.join(dir, "generation_config.json"), "{}");
+    assert.equal(await hashCheckpoint(dir), first);
+    for (const name of ["model.safetensors", "config.json", "tokenizer.json"]) {
+      const bytes = fs.readFileSync(path.join(dir, name));
+      fs.writeFileSync(path.join(dir, name), Buffer.concat([bytes.subarray(0, -1), Buffer.from("\t")]));
+      assert.notEqual(await hashCheckpoint(dir), first, name);
+      fs.writeFileSync(path.join(dir, name), bytes);
+    }
+    assert.equal(await hashCheckpoint(dir), first);
+  });
+});
+
+describe("a checkpoint that cannot be used is told by tensor and file", () => {
+  test("a tensor that is missing", async () => {
+    const dir = await changed(tied, (tensors) => tensors.filter(({ name }) => name !== "model.norm.weight"));
+    await assert.rejects(
+      readCheckpoint(dir),
+      says(/model\.safetensors.* tensor model\.norm\.weight is missing; expected shape \[32\]/),
+    );
+  });
+
+  test("a tensor of another shape", async () => {
+    const dir = await changed(tied, (tensors) =>
+      tensors.map((t) => (t.name === "visual.merger.mlp.0.weight" ? { ...t, shape: [32, 128] } : t)),
+    );
+    await assert.rejects(
+      readCheckpoint(dir),
+      says(
+        /model\.safetensors.* visual\.merger\.mlp\.0\.weight has shape \[32, 128\]; config\.json asks for \[64, 64\]/,
+      ),
+    );
+  });
+
+  test("a head that is not tied, in a checkpoint without one", async () => {
+    const dir = copyOf(tied);
+    changeJson(dir, "config.json", (config) => ({ ...config, tie_word_embeddings: false }));
+    await assert.rejects(readCheckpoint(dir), says(/tensor lm_head\.weight is missing/));
+  });
+
+  test("no weights, no config, a config that is not JSON", async () => {
+    const dir = copyOf(tied);
+    fs.rmSync(path.join(dir, "model.safetensors"));
+    await assert.rejects(readCheckpoint(dir), says(/neither model\.safetensors nor model\.safetensors\.index\.json/));
+    fs.writeFileSync(path.join(dir, "config.json"), "{");
+    await assert.rejects(readCheckpoint(dir), says(/config\.json: .*not readable JSON/));
+    fs.rmSync(path.join(dir, "config.json"));
+    await assert.rejects(readCheckpoint(dir), says(/config\.json: .*missing/));
+    await assert.rejects(readCheckpoint(path.join(root, "nowhere")), says(/config\.json: .*missing/));
+  });
+});
+
+describe("config.json", () => {
+  const config = readJson<Record<string, unknown>>(path.join(tied, "config.json"));
+  const text = config["text_config"] as Record<string, unknown>;
+  const vision = config["vision_config"] as Record<string, unknown>;
+  const read = (json: unknown) => readPolicyConfig(json, "config.json");
+
+  test("is read in the layout of the first releases too", () => {
+    const { text_config: _, ...top } = config;
+    const rope_scaling = { type: "mrope", mrope_section: [2, 1, 1] };
+    const { rope_parameters: __, ...flatText } = text;
+    const flat = { ...top, ...flatText, model_type: "qwen2_5_vl", rope_theta: 10000, rope_scaling };
+    const { raw: ___, ...found } = read(flat);
+    const { raw: ____, ...known } = read(config);
+    assert.deepEqual(found, known);
+    assert.deepEqual(
+      parameterSpecs(read(flat)).map((s) => s.name),
+      parameterSpecs(read(config)).map((s) => s.name),
+    );
+  });
+
+  test("ends and padding: one token or several, and what is taken when none is given", () => {
+    const both = { ...config, eos_token_id: [3, 4], pad_token_id: 5 };
+    assert.deepEqual([read(both).eosTokenIds, read(both).padTokenId], [[3, 4], 5]);
+    const { eos_token_id: _, pad_token_id: __, ...bare } = text;
+    const none = read({ ...config, text_config: bare });
+    assert.deepEqual([none.eosTokenIds, none.padTokenId], [[], 0]);
+    const padless = read({ ...config, eos_token_id: 9, text_config: bare });
+    assert.deepEqual([padless.eosTokenIds, padless.padTokenId], [[9], 9]);
+  });
+
+  const mistakes: readonly [string, unknown, RegExp][] = [
+    ["another architecture", { ...config, model_type: "qwen2_vl" }, /model_type: .*"qwen2_5_vl"/],
+    ["no vision part", { ...config, vision_config: undefined }, /vision_config: /],
+    [
+      "a size that is no number",
+      { ...config, text_config: { ...text, hidden_size: "32" } },
+      /text_config\.hidden_size/,
+    ],
+    [
+      "another activation",
+      { ...config, text_config: { ...text, hidden_act: "gelu" } },
+      /text_config\.hidden_act: .*"silu"/,
+    ],
+    [
+      "a sliding window",
+      { ...config, text_config: { ...text, use_sliding_window: true } },
+      /text_config\.use_sliding_window: .*false/,
+    ],
+    ["no M-RoPE", { ...config, text_config: { ...text, rope_parameters: null } }, /mrope_section: expected a list/],
+    [
+      "M-RoPE of another size",
+      { ...config, text_config: { ...text, rope_parameters: { mrope_section: [16, 24, 24] } } },
+      /mrope_section: expected a sum of 4 .*, found 64/,
+    ],
+    [
+      "heads that do not share keys evenly",
+      { ...config, text_config: { ...text, num_key_value_heads: 3 } },
+      /num_key_value_heads: expected a divisor of 4, found 3/,
+    ],
+    ["a vision depth of nothing", { ...config, vision_config: { ...vision, depth: 0 } }, /vision_config\.depth/],
+    ["not an object", [], /expected object|not readable/],
+  ];
+  for (const [name, json, message] of mistakes) {
+    test(`a mistake is told by its key: ${name}`, () => {
+      assert.throws(() => read(json), says(message));
+    });
+  }
+});
+
+describe("the tokenizer", () => {
+  const { config } = { config: readPolicyConfig(readJson(path.join(tied, "config.json")), "config.json") };
+
+  test("files that are missing or broken are named", async () => {
+    const broken: readonly [string, string | null, RegExp][] = [
+      ["tokenizer.json", null, /tokenizer\.json: .*missing or not readable JSON/],
+      ["tokenizer.json", "{", /tokenizer\.json: .*missing or not readable JSON/],
+      ["tokenizer.json", "{}", /tokenizer\.json: .*cannot be used/],
+      ["tokenizer_config.json", null, /tokenizer_config\.json: .*missing/],
+      ["chat_template.jinja", null, /no chat template/],
+      ["chat_template.jinja", "{% for x in %}", /chat_template\.jinja: .*cannot be used/],
+    ];
+    for (const [name, content, message] of broken) {
+      const dir = copyOf(tied);
+      fs.rmSync(path.join(dir, name));
+      if (content !== null) fs.writeFileSync(path.join(dir, name), content);
+      await assert.rejects(readTokenizer(dir, config), says(message), `${name} ${content}`);
+    }
+  });
+
+  test("the chat template may stand in tokenizer_config.json or chat_template.json", async () => {
+    const known = (await readTokenizer(tied, config)).encodePrompt("When?", 3);
+    const chat_template = fs.readFileSync(path.join(tied, "chat_template.jinja"), "utf8");
+    const inline = copyOf(tied);
+    fs.rmSync(path.join(inline, "chat_template.jinja"));
+    changeJson(inline, "tokenizer_config.json", (settings) => ({ ...settings, chat_template }));
+    assert.deepEqual((await readTokenizer(inline, config)).encodePrompt("When?", 3), known);
+    const beside = copyOf(tied);
+    fs.rmSync(path.join(beside, "chat_template.jinja"));
+    fs.writeFileSync(path.join(beside, "chat_template.json"), JSON.stringify({ chat_template }));
+    assert.deepEqual((await readTokenizer(beside, config)).encodePrompt("When?", 3), known);
+    assert.equal(known.filter((id) => id === config.videoTokenId).length, 3);
+  });
+
+  test("text goes to tokens and back, byte by byte where the vocabulary has no word", async () => {
+    const tokenizer = await readTokenizer(tied, config);
+    for (const text of ["When does it move?", "  two  blanks\n\n", "Čeština 中文 🟥", "<think>x</think>", "don't"]) {
+      assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
+    }
+    assert.equal(tokenizer.decode([]), "");
+    const [end = 0] = config.eosTokenIds;
+    assert.equal(tokenizer.decode([...tokenizer.encode("done"), end]), "done");
+  });
+});
+
+function says(message: RegExp): (error: unknown) => true {
+  return (error) => {
+    assert.ok(UserError.is(error, "bad-checkpoint"), error instanceof Error ? error.stack : String(error));
+    assert.match(`${error.where}: ${error.message}`, message);
+    assert.ok((error.hint ?? "") !== "");
+    return true;
+  };
+}
+
+let copies = 0;
+function copyOf(from: string): string {
+  const dir = path.join(root, `copy-${copies++}`);
+  fs.cpSync(from, dir, { recursive: true });
+  return dir;
+}
+
+function changeJson(
+  dir: string,
+  name: string,
+  change: (json: Record<string, unknown>) => Record<string, unknown>,
+): void {
+  const file = path.join(dir, name);
+  fs.writeFileSync(file, JSON.stringify(change(readJson(file))));
+}
+
+async function changed(
+  from: string,
+  change: (tensors: readonly NamedTensor[]) => readonly NamedTensor[],
+): Promise<string> {
+  const dir = copyOf(from);
+  await writeSafetensors(path.join(dir, "model.safetensors"), change(await readTensors(from)), "float32");
+  return dir;
+}
+
+async function readTensors(dir: string): Promise<NamedTensor[]> {
+  const file = await SafetensorsFile.open(path.join(dir, "model.safetensors"));
+  try {
+    const tensors: NamedTensor[] = [];
+    for (const name of file.names) {
+      tensors.push({ name, shape: file.shapeOf(name) ?? [], data: await file.read(name) });
+    }
+    return tensors;
+  } finally {
+    await file.close();
+  }
+}

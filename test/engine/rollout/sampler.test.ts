@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { openPolicy, type OpenedPolicy } from "../../../src/engine/embedded/openPolicy.ts";
+import { referenceLogprobs } from "../../../src/engine/grpo/grpoStep.ts";
+import { completionBatch } from "../../../src/engine/policy/completionBatch.ts";
+import { buildLogprobs } from "../../../src/engine/grpo/lossGraph.ts";
+import { weightFeeds } from "../../../src/engine/policy/policy.ts";
+import type { PreparedPrompt } from "../../../src/engine/policy/preparedPrompt.ts";
+import { groupFeeds, groupShapeOf } from "../../../src/engine/policy/trainer.ts";
+import { sampleGroups, type Completion, type SamplerOptions } from "../../../src/engine/rollout/sampler.ts";
+import { checkpointDir, maxDifference, tinyClip, tinyPrompt, tinySpec } from "../policy/tinyPolicy.ts";
+
+const dir = checkpointDir("grpo/checkpoint");
+const options: SamplerOptions = { temperature: 1, topP: 1, topK: 0, groupSize: 3, maxCompletionLength: 40 };
+
+let opened: OpenedPolicy;
+let short: PreparedPrompt;
+let long: PreparedPrompt;
+before(async () => {
+  opened = await openPolicy(tinySpec(dir), "", null, 1);
+  const { config } = opened.policy;
+  short = tinyPrompt(config, tinyClip({ frames: 2, height: 16, width: 16, duration: 1 }), [31, 7, 99]);
+  // Longer than one bucket of the sampler's padding.
+  const words = Array.from({ length: 70 }, (_, i) => (i * 37) % 250);
+  long = tinyPrompt(config, tinyClip({ frames: 4, height: 16, width: 24, duration: 2.5 }), words);
+});
+after(() => opened.policy.graphs.dispose());
+
+test("the same seed gives the same tokens, another seed and another index others", async () => {
+  const first = await sampleOne(short, 5, options);
+  assert.deepEqual(await sampleOne(short, 5, options), first);
+  assert.notDeepEqual(tokensOf(await sampleOne(short, 6, options)), tokensOf(first));
+  const rows = tokensOf(first).map((row) => row.join());
+  assert.equal(new Set(rows).size, 3, "completions of a group differ");
+});
+
+test("a group's completions do not depend on what else is sampled with it", async () => {
+  const requests = [
+    { prompt: short, seed: 5 },
+    { prompt: long, seed: 1 },
+    { prompt: short, seed: 2 },
+  ];
+  const together = await sampleGroups(opened.policy, requests, options);
+  for (const [i, { prompt, seed }] of requests.entries()) {
+    const alone = await sampleOne(prompt, seed, options);
+    assert.deepEqual(tokensOf(together[i] ?? []), tokensOf(alone), `group ${i}`);
+    alone.forEach(({ logprobs_T }, k) => {
+      const difference = maxDifference(together[i]?.[k]?.logprobs_T ?? [], logprobs_T);
+      assert.ok(difference < 1e-5, `log-probabilities differ by ${difference}`);
+    });
+  }
+  const fewer = await sampleOne(short, 5, { ...options, groupSize: 2 });
+  assert.deepEqual(tokensOf(fewer), tokensOf(together[0] ?? []).slice(0, 2), "nor on the size of its group");
+});
+
+for (const temperature of [1, 0.7]) {
+  test(`sampler and trainer agree on the log-probabilities of the sampled tokens, temperature ${temperature}`, async () => {
+    for (const prompt of [short, long]) {
+      const sampled = await sampleOne(prompt, 3, { ...options, temperature, topP: 0.9, topK: 50 });
+      const tokens_G_T = sampled.map((completion) => completion.tokens_T);
+      const group = { prompt, tokens_G_T, oldLogprobs_G_T: [], advantages_G: [] };
+      const trained = await referenceLogprobs(opened.policy, group, temperature);
+      sampled.forEach(({ logprobs_T }, k) => {
+        const difference = maxDifference(trained[k] ?? [], logprobs_T);
+        assert.ok(difference < 1e-4, `completion ${k} differs by ${difference}`);
+      });
+    }
+  });
+}
+
+test("entropies of the sampler are those of the trainer", async () => {
+  const sampled = await sampleOne(short, 3, options);
+  const { entropies_G_T } = await trainerNumbers(short, sampled, 16);
+  sampled.forEach(({ entropies_T }, k) => {
+    const difference = maxDifference(entropies_G_T[k] ?? [], entropies_T);
+    assert.ok(difference < 1e-4, `completion ${k} differs by ${difference}`);
+  });
+});
+
+test("padding changes nothing: of the prompt, and of the completions", async () => {
+  const sampled = await sampleOne(long, 3, options);
+  const known = await trainerNumbers(long, sampled, 0);
+  for (const extra of [16, 64]) {
+    const padded = await trainerNumbers(long, sampled, extra);
+    known.logprobs_G_T.forEach((row, k) => {
+      const difference = maxDifference(padded.logprobs_G_T[k] ?? [], row);
+      assert.ok(difference < 1e-5, `${extra} more: completion ${k} differs by ${difference}`);
+    });
+  }
+});
+
+test("a completion ends with the end-of-sequence token, which counts, or at the longest length", async () => {
+  const { config } = opened.policy;
+  // Almost every token ends the completion here.
+  const eosTokenIds = Array.from({ length: 200 }, (_, i) => i);
+  const policy = { ...opened.policy, config: { ...config, eosTokenIds } };
+  const [group = []] = await sampleGroups(policy, [{ prompt: short, seed: 4 }], { ...options, groupSize: 8 });
+  for (const { tokens_T, logprobs_T, entropies_T, finishReason } of group) {
+    const ends = [...tokens_T].map((token) => eosTokenIds.includes(token));
+    assert.equal(ends.indexOf(true), finishReason === "eos" ? tokens_T.length - 1 : -1);
+    assert.deepEqual([logprobs_T.length, entropies_T.length], [tokens_T.length, tokens_T.length]);
+  }
+  assert.ok(group.filter(({ finishReason }) => finishReason === "eos").length >= 6);
+  assert.ok(new Set(group.map(({ tokens_T }) => tokens_T.length)).size > 1, "rows end at different steps");
+  const one = await sampleOne(short, 4, { ...options, maxCompletionLength: 1 });
+  assert.deepEqual(
+    one.map(({ tokens_T, finishReason }) => [tokens_T.length, finishReason]),
+    [1, 1, 1].map((length) => [length, "length"]),
+  );
+});
+
+test("a row that has ended does not change the rows beside it", async () => {
+  const whole = tokensOf(await sampleOne(short, 5, options));
+  const stop = whole[0]?.[3] ?? 0;
+  const policy = { ...opened.policy, config: { ...opened.policy.config, eosTokenIds: [stop] } };
+  const [cut = []] = await sampleGroups(policy, [{ prompt: short, seed: 5 }], options);
+  tokensOf(cut).forEach((tokens, k) => {
+    const end = (whole[k] ?? []).indexOf(stop);
+    assert.deepEqual(tokens, end < 0 ? whole[k] : whole[k]?.slice(0, end + 1));
+  });
+});
+
+test("sampling stops between two tokens when it is aborted", async () => {
+  const abort = new AbortController();
+  abort.abort(new Error("enough"));
+  await assert.rejects(sampleOne(short, 1, { ...options, signal: abort.signal }), /enough/);
+});
+
+async function sampleOne(prompt: PreparedPrompt, seed: number, given: SamplerOptions): Promise<readonly Completion[]> {
+  const [group] = await sampleGroups(opened.policy, [{ prompt, seed }], given);
+  assert.ok(group);
+  return group;
+}
+
+function tokensOf(group: readonly Completion[]): number[][] {
+  return group.map(({ tokens_T }) => [...tokens_T]);
+}
+
+/** Log-probabilities and entropies by the trainer's graph, with prompt and completions padded by so many more. */
+async function trainerNumbers(prompt: PreparedPrompt, sampled: readonly Completion[], extra: number) {
+  const { policy } = opened;
+  const wide = extra === 0 ? prompt : widened(prompt, extra);
+  const tokens = sampled.map(({ tokens_T }) => tokens_T);
+  const filler = new Int32Array(Math.max(...tokens.map((row) => row.length)) + extra);
+  const batch = completionBatch([...tokens, filler], prompt.lastToken, policy.config.padTokenId);
+  const shape = groupShapeOf(policy, wide, batch, false);
+  const key = `padded/${extra}/${shape.promptLength}/${shape.completionLength}/${shape.groupSize}`;
+  const graph = await policy.graphs.get(key, () => buildLogprobs(policy.config, policy.lora, shape));
+  const feeds = await groupFeeds(policy, wide, batch, shape, 1);
+  const { logprobs, entropies } = await graph.run({ ...weightFeeds(policy, graph), ...feeds });
+  const rows = (data: unknown): Float32Array[] => {
+    assert.ok(data instanceof Float32Array);
+    return tokens.map((row, k) => data.slice(k * batch.length, k * batch.length + row.length));
+  };
+  return { logprobs_G_T: rows(logprobs), entropies_G_T: rows(entropies) };
+}
+
+function widened(prompt: PreparedPrompt, extra: number): PreparedPrompt {
+  const grow = <T extends BigInt64Array | Uint8Array | Float32Array>(data: T): T => {
+    const Kind = data.constructor as new (length: number) => T;
+    const wide = new Kind((data.length / prompt.paddedLength) * (prompt.paddedLength + extra));
+    (wide as { set(from: T): void }).set(data);
+    return wide;
+  };
+  const { prompt_ids, visual_rows, is_visual, prompt_cos, prompt_sin } = prompt.feeds;
+  return {
+    ...prompt,
+    paddedLength: prompt.paddedLength + extra,
+    feeds: {
+      prompt_ids: grow(prompt_ids),
+      visual_rows: grow(visual_rows),
+      is_visual: grow(is_visual),
+      prompt_cos: grow(prompt_cos),
+      prompt_sin: grow(prompt_sin),
+    },
+  };
+}
