@@ -121,6 +121,7 @@ scene("segments stand on the timeline where the record has them", async () => {
   const outside = await pixelAt(page, outsideX, bar.y + bar.height / 2);
   assert.ok(colorDistance(inside, outside) > 60, `the truth is not seen: ${inside.join()} beside ${outside.join()}`);
   await assertRewards(frame, group);
+  await framesAreShown(frame);
   await screenshot(page, "rollouts-grounding");
 });
 
@@ -138,8 +139,15 @@ scene("boxes lie on the frame where the record has them", async () => {
     const share = found[index] ?? assert.fail("no bound");
     assert.ok(Math.abs(share - expected) < 0.02, `box ${found.join()} instead of ${JSON.stringify(box)}`);
   }
-  await frame.waitForFunction(() => (document.querySelector<HTMLImageElement>(".frame-image")?.naturalWidth ?? 0) > 0);
   await assertRewards(frame, group);
+  // For the picture: the best completion at a later time.
+  const best = Math.max(...group.completions.map((completion) => completion.advantage));
+  await frame
+    .locator(".lane")
+    .nth(group.completions.findIndex((completion) => completion.advantage === best))
+    .click();
+  for (let press = 0; press < 4; press++) await runCommand(page, "RFT: Next Frame");
+  await framesAreShown(frame);
   await screenshot(page, "rollouts-tracking");
 });
 
@@ -173,6 +181,7 @@ scene("a closed window leaves the run going, and a new one attaches to it", asyn
   });
   const attachedAt = await shownStep(frame);
   await waitFor("a step in the new window", patienceMs, async () => (await shownStep(frame)) > attachedAt);
+  await framesAreShown(frame);
   await screenshot(page, "rollouts-live");
   await runCommand(page, "RFT: Stop Run");
   await waitFor("the run to stop", patienceMs, () => readState(runDir)?.status === "stopped");
@@ -220,6 +229,12 @@ async function showGroup(task: GroupRecord["task"]): Promise<{ frame: Frame; gro
     return { frame, group };
   }
   throw new Error(`no step has a group of ${task}`);
+}
+
+async function framesAreShown(frame: Frame): Promise<void> {
+  await waitFor("the frame", patienceMs, () =>
+    frame.locator(".frame-image").evaluate((node) => (node as HTMLImageElement).naturalWidth > 0),
+  );
 }
 
 interface Bounds {

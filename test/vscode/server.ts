@@ -27,6 +27,7 @@ const quietSettings = {
   "security.workspace.trust.enabled": false,
   "workbench.startupEditor": "none",
   "window.autoDetectColorScheme": true,
+  "workbench.preferredDarkColorTheme": "Dark Modern",
   "workbench.enableExperiments": false,
   "workbench.secondarySideBar.defaultVisibility": "hidden",
   "workbench.tips.enabled": false,

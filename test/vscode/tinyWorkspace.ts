@@ -10,7 +10,7 @@ import { isFailedGroup, type GroupRecord, type LockRecord, type RunState } from 
 export const tinyName = "tiny";
 export const tinyGroupSize = 8;
 
-const policyDir = "/tmp/mypol";
+const policyDir = path.resolve("examples", "moving-shapes", "policy");
 
 /** A workspace with a few clips and a specification whose steps take about a second, with the bundled policy. */
 export async function makeTinyWorkspace(): Promise<string> {

@@ -1,6 +1,9 @@
 import fs from "node:fs";
 import path from "node:path";
-import type { Backend, SampledCompletion, SampledGroup } from "../../../src/engine/run/backend.ts";
+import type { Backend, OpenBackend, SampledCompletion, SampledGroup } from "../../../src/engine/run/backend.ts";
+import { locateFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
+import { openClip } from "../../../src/engine/video/frameCache.ts";
+import type { SeenVideo } from "../../../src/protocol/records.ts";
 
 /**
  * A backend without a policy: completions are a function of the seed and of the updates so far. Files in the folder
@@ -12,8 +15,17 @@ export function createScriptedBackend(): Backend {
   if (dir === undefined) throw new Error("SCRIPTED_BACKEND_DIR is not set");
   const note = (line: string): void => fs.appendFileSync(path.join(dir, "calls.log"), `${process.pid} ${line}\n`);
   let updates = 0;
+  let opened: OpenBackend | null = null;
+  /** Videos that are there are really opened. */
+  const seenVideo = async (file: string): Promise<SeenVideo> => {
+    if (opened === null || !fs.existsSync(file)) return { ...video, path: file };
+    const { spec, cacheDir } = opened;
+    return (await openClip({ path: file, video: spec.video, ffmpeg: () => locateFfmpeg(), cacheDir })).seen;
+  };
   return {
-    async open({ checkpointDir }) {
+    async open(params) {
+      const { checkpointDir } = params;
+      opened = params;
       note(`open ${checkpointDir === null ? "start" : path.basename(checkpointDir)}`);
       console.error("scripted backend opened");
       if (checkpointDir !== null) updates = Number(fs.readFileSync(path.join(checkpointDir, "weights.txt"), "utf8"));
@@ -29,10 +41,11 @@ export function createScriptedBackend(): Backend {
     async sample({ prompts, groupSize }) {
       note(`sample ${updates}`);
       while (fs.existsSync(path.join(dir, "hold"))) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-      return prompts.map(({ key, videoPath, seed }): SampledGroup => {
+      const groups = prompts.map(async ({ key, videoPath, seed }): Promise<SampledGroup> => {
         const completions = Array.from({ length: groupSize }, (_, k) => complete(seed, k, updates));
-        return { ok: true, key, video: { ...video, path: videoPath }, promptTokens: 40, completions };
+        return { ok: true, key, video: await seenVideo(videoPath), promptTokens: 40, completions };
       });
+      return Promise.all(groups);
     },
     async update({ groups }) {
       note("update");

@@ -26,7 +26,9 @@ import {
 } from "../../../src/protocol/messages.ts";
 import { createConnection, type EngineConnection } from "../../../src/engine/server/rpc.ts";
 import { attachToRun } from "../../../src/engine/server/runClient.ts";
-import { buildTestEngine, readLock, untilDead, writeWorkspace, type TestEngine } from "./testEngine.ts";
+import { writeMovingShapes } from "../../../src/engine/samples/workspace.ts";
+import { locateFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
+import { buildTestEngine, readLock, until, untilDead, writeWorkspace, type TestEngine } from "./testEngine.ts";
 
 let engine: TestEngine;
 let service: ChildProcess;
@@ -87,6 +89,39 @@ test("a run is started, followed, listed, read and found finished", async () => 
   assert.equal(groups.length, 2);
   const record = JSON.parse(fs.readFileSync(path.join(runDir, "run.json"), "utf8")) as { seed: number };
   assert.equal(record.seed, 5);
+});
+
+test("the frames that the policy saw are opened, and decoded again when the cache has lost them", async () => {
+  await initialize();
+  const dir = path.join(engine.root, "frames");
+  await writeMovingShapes({ dir, ffmpeg: await locateFfmpeg(), trainClips: 1, testClips: 1 });
+  const specPath = writeWorkspace(engine, "frames", {
+    data: [
+      {
+        id: "grounding",
+        task: "temporal-grounding",
+        format: "charades-sta",
+        path: "annotations/grounding.train.json",
+        videos: "videos",
+      },
+    ],
+    video: { maxFrames: 4 },
+    grpo: { steps: 1, promptsPerStep: 1, groupSize: 2 },
+    evaluate: {},
+  });
+  const { runDir } = await sendRequest(connection, startRunProcess, { specPath });
+  await until("the run has ended", async () => {
+    const { alive } = await sendRequest(connection, readRun, { runDir });
+    return !alive;
+  });
+  const place = { runDir, step: 1, group: 0 };
+  const { files } = await sendRequest(connection, openFrames, place);
+  assert.equal(files.length, 4);
+  for (const file of files) assert.ok(fs.statSync(file).size > 0);
+  fs.rmSync(engine.settings.cacheDir, { recursive: true });
+  assert.deepEqual((await sendRequest(connection, openFrames, place)).files, files);
+  for (const file of files) assert.ok(fs.statSync(file).size > 0);
+  await assert.rejects(sendRequest(connection, openFrames, { ...place, group: 7 }), /step 1 has no group 7/);
 });
 
 test("errors come back as what they are", async () => {
