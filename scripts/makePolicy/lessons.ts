@@ -74,6 +74,18 @@ function coarse(box: BoundingBox): BoundingBox {
   return { x0: grid(box.x0), y0: grid(box.y0), x1: grid(box.x1), y1: grid(box.y1) };
 }
 
+/** When something was on the screen, as the grounding task asks. */
+export function whenLesson(what: string, segment: Segment): Lesson {
+  return lesson(`${what} is on the screen`, { task: "temporal-grounding", segment });
+}
+
+/** What is on the screen at a time, as text. */
+export function thingsAt(scene: Scene, timeSec: number): string[] {
+  return scene.objects.flatMap((_, object) =>
+    isOnScreen(scene, object, timeSec) ? [objectAt(scene, object, timeSec)] : [],
+  );
+}
+
 /** Its colour may be another than its own for a while. */
 function objectAt(scene: Scene, object: number, timeSec: number): string {
   return `the ${colourAt(scene, object, timeSec)} ${scene.objects[object]?.shape ?? ""}`;

@@ -15,6 +15,6 @@ export interface Phase {
 export const phases: readonly Phase[] = [
   { name: "one thing", lessons: "thing", steps: 700, clipsPerStep: 8, learningRate: 1e-3, firstScene: 0 },
   { name: "several things", lessons: "pictures", steps: 450, clipsPerStep: 8, learningRate: 1e-3, firstScene: 10_000 },
-  { name: "when", lessons: "slides", steps: 600, clipsPerStep: 3, learningRate: 1e-3, firstScene: 20_000 },
-  { name: "the tasks", lessons: "clips", steps: 1000, clipsPerStep: 3, learningRate: 1e-3, firstScene: 30_000 },
+  { name: "when", lessons: "slides", steps: 700, clipsPerStep: 3, learningRate: 1e-3, firstScene: 20_000 },
+  { name: "the tasks", lessons: "clips", steps: 800, clipsPerStep: 3, learningRate: 1e-3, firstScene: 30_000 },
 ];

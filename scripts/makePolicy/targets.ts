@@ -6,7 +6,7 @@ import { renderScene } from "../../src/engine/samples/render.ts";
 import { makeScene, type Scene } from "../../src/engine/samples/scene.ts";
 import type { SftTarget } from "../../src/engine/sft/sftStep.ts";
 import type { Clip } from "../../src/engine/video/clip.ts";
-import { lookingLessons, taskLessons, type Lesson, type Looseness } from "./lessons.ts";
+import { lookingLessons, taskLessons, thingsAt, whenLesson, type Lesson, type Looseness } from "./lessons.ts";
 import type { Phase } from "./phases.ts";
 
 /** Longest conversation of one row, in tokens. */
@@ -59,9 +59,13 @@ function slideTarget(policy: Policy, first: Scene): SftTarget {
     timeSec: seededRandom(first.seed, first.index, 10 + i).uniform(0, lastSec),
   }));
   const pixels = Uint8Array.from(Buffer.concat(slides.map(({ scene, timeSec }) => pairAt(scene, timeSec))));
+  const things = slides.map(({ scene, timeSec }) => thingsAt(scene, timeSec));
   const turns = slides.map(({ scene, timeSec }, i) => {
     const [everything, ...single] = lookingLessons(scene, timeSec, i);
     const random = seededRandom(first.seed, first.index, 20 + i);
+    // A thing of one slide only can be asked the time of.
+    const unique = (things[i] ?? []).filter((thing) => things.flat().filter((other) => other === thing).length === 1);
+    if (unique.length > 0 && random.chance(0.6)) return whenLesson(random.pick(unique), { startSec: i, endSec: i + 1 });
     return random.chance(0.5) && single.length > 0 ? random.pick(single) : (everything ?? random.pick(single));
   });
   const shuffled = seededRandom(first.seed, first.index, 30).shuffle(turns);

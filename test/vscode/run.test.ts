@@ -16,6 +16,7 @@ import {
   tinyName,
 } from "./tinyWorkspace.ts";
 import {
+  chooseDarkTheme,
   launchBrowser,
   openFile,
   openWorkbench,
@@ -64,6 +65,7 @@ scene("the palette offers the commands", async () => {
 scene("a mistake in the specification stands in the Problems panel at its line", async () => {
   const text = fs.readFileSync(path.join(workspace, `${tinyName}.rft.json`), "utf8");
   fs.writeFileSync(path.join(workspace, "mistake.rft.json"), text.replace('"groupSize"', '"groupSiez"'));
+  await chooseDarkTheme(page);
   await openFile(page, "mistake.rft.json");
   await runCommand(page, "Problems: Focus on Problems View");
   const problem = page.locator(".markers-panel .monaco-list-row", { hasText: "groupSiez" });
@@ -179,6 +181,7 @@ scene("a closed window leaves the run going, and a new one attaches to it", asyn
     // The item is drawn anew while the run goes on, and a click may fall in between.
     return webviewFrame(page, ".timeline", 30_000).catch(() => null);
   });
+  await chooseDarkTheme(page);
   const attachedAt = await shownStep(frame);
   await waitFor("a step in the new window", patienceMs, async () => (await shownStep(frame)) > attachedAt);
   await framesAreShown(frame);

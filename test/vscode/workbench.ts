@@ -65,6 +65,19 @@ export async function openFile(page: Page, name: string): Promise<void> {
   await page.locator(".tab.active", { hasText: name }).waitFor();
 }
 
+/**
+ * Chooses the dark theme of the pictures. The setting alone is not enough: a workbench that starts on a busy machine takes
+ * the first dark theme that it finds.
+ */
+export async function chooseDarkTheme(page: Page): Promise<void> {
+  const theme = "Dark Modern";
+  await runCommand(page, "Preferences: Color Theme");
+  const input = page.locator(".quick-input-widget .quick-input-box input");
+  await input.fill(theme);
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: theme }).first().click();
+  await page.locator(".monaco-workbench.vscode-theme-defaults-themes-dark_modern-json").waitFor();
+}
+
 /** Titles of the commands that the palette offers for a text. */
 export async function paletteTitles(page: Page, text: string): Promise<string[]> {
   const rows = await fillQuickInput(page, "F1", `>${text}`);

@@ -5,7 +5,7 @@ import {
   SocketMessageWriter,
   type MessageConnection,
 } from "vscode-jsonrpc/node";
-import { onNotification, sendRequest } from "../../protocol/connection.ts";
+import { onNotification, sendRequest, watchMessageQueue } from "../../protocol/connection.ts";
 import { UserError } from "../../protocol/errors.ts";
 import type { RunProgress } from "../../protocol/messages.ts";
 import {
@@ -45,9 +45,15 @@ export class RunClient implements Disposable {
 
   private constructor(socket: net.Socket) {
     this.socket = socket;
-    this.connection = createMessageConnection(new SocketMessageReader(socket), new SocketMessageWriter(socket));
-    this.connection.onClose(() => this.close());
-    this.connection.onError(() => this.close());
+    const reader = new SocketMessageReader(socket);
+    const queue = watchMessageQueue(reader);
+    this.connection = createMessageConnection(reader, new SocketMessageWriter(socket), undefined, {
+      messageStrategy: queue.messageStrategy,
+    });
+    // A run that ends sends its last state and goes: what waits is handled before the connection is let go.
+    this.connection.onClose(() => void queue.drain(nextTurn).then(() => this.close()));
+    // A write that fails means that the peer is gone; the close event follows.
+    this.connection.onError(() => undefined);
     const fire = (event: RunEvent) => this.events.fire(event);
     onNotification(this.connection, runStateChanged, ({ state }) => fire({ kind: "state", state }));
     onNotification(this.connection, runProgress, (progress) => fire({ kind: "progress", progress }));
@@ -102,6 +108,10 @@ export class RunClient implements Disposable {
     this.closed.dispose();
     this.events.dispose();
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function connect(socketPath: string): Promise<net.Socket> {

@@ -45,6 +45,7 @@ if (childTask !== undefined) {
 
 function declareTests(): void {
   let workspace: RealWorkspace;
+  let killed = 0;
   before(async () => {
     workspace = await makeRealWorkspace();
   });
@@ -60,6 +61,7 @@ function declareTests(): void {
       const expected = lastingFiles(whole);
       await assertThatItLearnt(whole, kind);
       const uniform = createUniform(11);
+      killed = 0;
       for (let round = 0; round < rounds; round++) {
         const runDir = path.join(workspace.dir, "runs", `${kind} killed ${round}`);
         // Twice: the second time while it takes the folder back, or shortly after.
@@ -68,6 +70,7 @@ function declareTests(): void {
         await train(runDir, kind, null);
         assert.deepEqual(different(lastingFiles(runDir), expected), [], `killed at signs ${moments.join(" and ")}`);
       }
+      assert.ok(killed >= rounds, `${killed} of ${2 * rounds} children were killed before their end`);
     });
   }
 
@@ -93,6 +96,7 @@ function declareTests(): void {
     clearTimeout(timer);
     // A child may come to its end before the signal does.
     assert.ok(code === 0 || (kill !== null && signal === "SIGKILL"), `the child ended with ${code ?? signal}`);
+    if (signal !== null) killed++;
     return signs;
   }
 

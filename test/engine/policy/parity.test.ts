@@ -1,26 +1,15 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { completionBatch } from "../../../src/engine/policy/completionBatch.ts";
 import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
-import {
-  addCompletions,
-  addEmbedding,
-  addHead,
-  addPrompt,
-  addPromptEmbedding,
-} from "../../../src/engine/policy/decoder.ts";
-import type { GroupShape } from "../../../src/engine/policy/groupLogprobs.ts";
 import { patchify } from "../../../src/engine/policy/patches.ts";
-import { visualEmbedding, weightFeeds, type Policy } from "../../../src/engine/policy/policy.ts";
-import { PolicyGraph } from "../../../src/engine/policy/policyGraph.ts";
+import { visualEmbedding } from "../../../src/engine/policy/policy.ts";
 import { preparePrompt, prepareTokens, secondsPerGrid } from "../../../src/engine/policy/preparedPrompt.ts";
 import { ropeIndex } from "../../../src/engine/policy/ropeIndex.ts";
 import { SafetensorsFile } from "../../../src/engine/policy/safetensors.ts";
-import { groupFeeds, groupShapeOf } from "../../../src/engine/policy/trainer.ts";
 import { windowLayout } from "../../../src/engine/policy/windows.ts";
 import { sampleGroups } from "../../../src/engine/rollout/sampler.ts";
-import type { Clip } from "../../../src/engine/video/clip.ts";
+import { computeLogits } from "./logits.ts";
 import { checkpointDir, maxDifference, readJson, tinyClip, withPolicy, type TinyVideo } from "./tinyPolicy.ts";
 
 /** What transformers computed with the checkpoint beside it: test/python/makePolicyFixture.py. */
@@ -126,28 +115,6 @@ test("times of video positions are those of the release that came with the model
     assert.deepEqual([...time_S], positions, `${frames} frames of ${durationSec} s, ${tokensPerSecond} a second`);
   }
 });
-
-/** Logits that predict the tokens from `from` on, by the graphs that training uses. */
-async function computeLogits(policy: Policy, clip: Clip, ids: readonly number[], from: number): Promise<Float32Array> {
-  const { config } = policy;
-  const prompt = prepareTokens(ids.slice(0, from), clip, config);
-  const batch = completionBatch([Int32Array.from(ids.slice(from))], prompt.lastToken, config.padTokenId);
-  const shape = groupShapeOf(policy, prompt, batch, false);
-  const graph = await policy.graphs.get("logits", () => buildLogits(policy, shape));
-  const feeds = { ...weightFeeds(policy, graph), ...(await groupFeeds(policy, prompt, batch, shape, 1)) };
-  const { logits } = await graph.run(feeds);
-  assert.ok(logits instanceof Float32Array);
-  return logits.subarray(0, (ids.length - from) * config.text.vocabSize);
-}
-
-function buildLogits({ config, lora }: Policy, shape: GroupShape) {
-  const p = new PolicyGraph("logits", config, lora);
-  const visual = p.g.input("visual", [shape.visualTokens, config.text.hiddenSize]);
-  const prompt = addPrompt(p, addPromptEmbedding(p, shape.promptLength, visual));
-  const embedded = addEmbedding(p, p.g.input("completion_ids", [shape.completionLength], "int64"));
-  p.g.output("logits", addHead(p, addCompletions(p, embedded, prompt, 1, shape.completionLength)));
-  return p.g;
-}
 
 function within(difference: number, limit: number, what: string): void {
   console.log(`worst difference of ${what}: ${difference.toExponential(1)}`);

@@ -1,0 +1,34 @@
+// Checks that transformers and peft load what a run writes: `node scripts/testPython.mjs [python]`, with the packages of
+// test/python/requirements.txt installed. Not part of `npm test`, which needs no Python.
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import * as esbuild from "esbuild";
+
+const root = path.resolve(import.meta.dirname, "..");
+const [python = "python3"] = process.argv.slice(2);
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-python-"));
+try {
+  const outfile = path.join(root, "out", "exportPolicy.mjs");
+  await esbuild.build({
+    entryPoints: [path.join(root, "test", "python", "exportPolicy.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    external: ["onnxruntime-node"],
+    banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
+    logLevel: "error",
+  });
+  run(process.execPath, [outfile, dir]);
+  run(python, [path.join("test", "python", "checkExport.py"), dir]);
+} finally {
+  fs.rmSync(dir, { recursive: true, force: true });
+}
+
+function run(program, args) {
+  const { status } = spawnSync(program, args, { cwd: root, stdio: "inherit" });
+  if (status !== 0) throw new Error(`${program} ended with status ${status}`);
+}
