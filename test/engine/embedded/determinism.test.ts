@@ -67,14 +67,14 @@ async function writeWidePolicy(to: string): Promise<void> {
     fs.copyFileSync(path.join(from, name), path.join(to, name));
   }
   const json = readJson<{ text_config: object; vision_config: object }>(path.join(from, "config.json"));
-  const text_config = {
+  const text = {
     ...json.text_config,
     hidden_size: 128,
     intermediate_size: 256,
     rope_parameters: { rope_type: "default", mrope_section: [4, 6, 6], rope_theta: 10000 },
   };
-  const vision_config = { ...json.vision_config, hidden_size: 64, intermediate_size: 128, out_hidden_size: 128 };
-  const config = { ...json, text_config, vision_config };
+  const vision = { ...json.vision_config, hidden_size: 64, intermediate_size: 128, out_hidden_size: 128 };
+  const config = { ...json, text_config: text, vision_config: vision };
   fs.writeFileSync(path.join(to, "config.json"), JSON.stringify(config));
   const random = seededRandom(3);
   const tensors = parameterSpecs(readPolicyConfig(config, "config.json")).map(({ name, shape }) => {

@@ -1,9 +1,10 @@
+import assert from "node:assert/strict";
 import path from "node:path";
 import type { ScoredGroup } from "../../../src/engine/grpo/grpoStep.ts";
 import { prepareTokens } from "../../../src/engine/policy/preparedPrompt.ts";
 import type { PolicyConfig } from "../../../src/engine/policy/config.ts";
 import { SafetensorsFile } from "../../../src/engine/policy/safetensors.ts";
-import { readJson, tinyClip, type TinyVideo } from "../policy/tinyPolicy.ts";
+import { readJson, relativeError, tinyClip, type TinyVideo } from "../policy/tinyPolicy.ts";
 
 /** What PyTorch computed, each completion with its own copy of the prompt: test/python/makeGrpoFixture.py. */
 export interface Expected {
@@ -68,6 +69,21 @@ export function scoredGroups(expected: Expected, config: PolicyConfig): ScoredGr
 
 export function floatRows(rows: readonly (readonly number[])[]): Float32Array[] {
   return rows.map((row) => Float32Array.from(row));
+}
+
+export function compareGradients(
+  what: string,
+  found: ReadonlyMap<string, Float32Array>,
+  known: ReadonlyMap<string, Float32Array>,
+): void {
+  assert.deepEqual([...found.keys()].sort(), [...known.keys()].sort());
+  const errors = [...known].map(([name, gradient]) => ({
+    name,
+    error: relativeError(found.get(name) ?? [], gradient),
+  }));
+  const [worst] = errors.sort((a, b) => b.error - a.error);
+  console.log(`worst gradient of ${what}: ${worst?.name} ${worst?.error.toExponential(1)}`);
+  for (const { name, error } of errors) assert.ok(error < 1e-4, `the gradient of ${name} is off by ${error}`);
 }
 
 async function readAll(name: string, keyOf: (name: string) => string | undefined): Promise<Map<string, Float32Array>> {

@@ -11,10 +11,17 @@ import {
 import { updateMetrics } from "../../../src/engine/grpo/updateMetrics.ts";
 import { tensorOf, type Policy } from "../../../src/engine/policy/policy.ts";
 import { applyGradients, clearGradients } from "../../../src/engine/policy/trainer.ts";
-import { accumulateTarget } from "../../../src/engine/sft/sftStep.ts";
 import type { GrpoSpec } from "../../../src/protocol/spec.ts";
 import { checkpointDir, maxDifference, relativeError, tinySpec, withPolicy } from "../policy/tinyPolicy.ts";
-import { floatRows, readAdapter, readExpected, readTensors, scoredGroups, type Expected } from "./grpoFixture.ts";
+import {
+  compareGradients,
+  floatRows,
+  readAdapter,
+  readExpected,
+  readTensors,
+  scoredGroups,
+  type Expected,
+} from "./grpoFixture.ts";
 
 const expected = readExpected();
 const dir = checkpointDir("grpo/checkpoint");
@@ -132,32 +139,6 @@ test("AdamW with clipping by the global norm is PyTorch's, over two steps", () =
     }
   }));
 
-test("loss and gradients of SFT are PyTorch's", async () => {
-  const groups = scoredGroups(expected, shared.policy.config);
-  const tokens = groups.flatMap((group) => group.tokens_G_T).reduce((sum, row) => sum + row.length, 0);
-  let loss = 0;
-  for (const { prompt, tokens_G_T } of groups) {
-    loss += await accumulateTarget(shared.policy, shared.optimizer, { prompt, tokens_G_T }, tokens);
-  }
-  assert.ok(Math.abs(loss - (expected.losses["sft"] ?? NaN)) < 1e-5, `loss ${loss}`);
-  compareGradients("sft", shared.optimizer.gradients, await readTensors("sft"));
-});
-
-test("SFT on a part of the tokens is the loss of that part", async () => {
-  const { policy, optimizer } = shared;
-  const [group] = scoredGroups(expected, policy.config);
-  assert.ok(group);
-  const isTarget_G_T = group.tokens_G_T.map((row) => Array.from(row, (_, t) => t % 3 === 0));
-  const count = isTarget_G_T.flat().filter(Boolean).length;
-  const { prompt, tokens_G_T } = group;
-  const part = await accumulateTarget(policy, optimizer, { prompt, tokens_G_T, isTarget_G_T }, count);
-  const spec = specOf({ lossType: "dapo", beta: 0, temperature: 1 });
-  const outcome = await accumulateGroup(policy, optimizer, group, null, stepTotals([group]), spec);
-  const picked = outcome.logprobs_G_T.flatMap((row, k) => [...row].filter((_, t) => isTarget_G_T[k]?.[t]));
-  const mean = -picked.reduce((sum, logprob) => sum + logprob, 0) / count;
-  assert.ok(Math.abs(part - mean) < 1e-5, `loss ${part}, expected ${mean}`);
-});
-
 test("an adapter: log-probabilities, loss and gradients are those of peft, and the reference is the base", () =>
   withPolicy(dir, { policy: { lora: expected.lora } }, async (opened) => {
     const adapter = await readAdapter();
@@ -207,21 +188,6 @@ async function referenceOf(policy: Policy): Promise<Float32Array[][]> {
 
 function specOf(change: Partial<GrpoSpec>): GrpoSpec {
   return tinySpec(dir, { grpo: { ...expected.options, ...change } }).grpo;
-}
-
-function compareGradients(
-  what: string,
-  found: ReadonlyMap<string, Float32Array>,
-  known: ReadonlyMap<string, Float32Array>,
-): void {
-  assert.deepEqual([...found.keys()].sort(), [...known.keys()].sort());
-  const errors = [...known].map(([name, gradient]) => ({
-    name,
-    error: relativeError(found.get(name) ?? [], gradient),
-  }));
-  const [worst] = errors.sort((a, b) => b.error - a.error);
-  console.log(`worst gradient of ${what}: ${worst?.name} ${worst?.error.toExponential(1)}`);
-  for (const { name, error } of errors) assert.ok(error < 1e-4, `the gradient of ${name} is off by ${error}`);
 }
 
 function compareRows(found: readonly Float32Array[], known: Expected["groups"][number]["logprobs"] | undefined): void {

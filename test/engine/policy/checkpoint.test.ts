@@ -38,7 +38,7 @@ describe("layouts", () => {
     const names = shards.map((_, i) => `model-0000${i + 1}-of-00002.safetensors`);
     for (const [i, shard] of shards.entries()) await writeSafetensors(path.join(dir, names[i] ?? ""), shard, "float32");
     const map = shards.flatMap((shard, i) => shard.map(({ name }) => [name, names[i]]));
-    const index = { metadata: {}, weight_map: Object.fromEntries(map) };
+    const index = { metadata: {}, weight_map: Object.fromEntries(map) as Record<string, string> };
     fs.writeFileSync(path.join(dir, "model.safetensors.index.json"), JSON.stringify(index));
     fs.rmSync(path.join(dir, "model.safetensors"));
     assert.deepEqual((await readCheckpoint(dir)).weights, (await readCheckpoint(untied)).weights);
@@ -123,9 +123,9 @@ describe("config.json", () => {
 
   test("is read in the layout of the first releases too", () => {
     const { text_config: _, ...top } = config;
-    const rope_scaling = { type: "mrope", mrope_section: [2, 1, 1] };
+    const scaling = { type: "mrope", mrope_section: [2, 1, 1] };
     const { rope_parameters: __, ...flatText } = text;
-    const flat = { ...top, ...flatText, model_type: "qwen2_5_vl", rope_theta: 10000, rope_scaling };
+    const flat = { ...top, ...flatText, model_type: "qwen2_5_vl", rope_theta: 10000, rope_scaling: scaling };
     const { raw: ___, ...found } = read(flat);
     const { raw: ____, ...known } = read(config);
     assert.deepEqual(found, known);
@@ -206,14 +206,14 @@ describe("the tokenizer", () => {
 
   test("the chat template may stand in tokenizer_config.json or chat_template.json", async () => {
     const known = (await readTokenizer(tied, config)).encodePrompt("When?", 3);
-    const chat_template = fs.readFileSync(path.join(tied, "chat_template.jinja"), "utf8");
+    const template = fs.readFileSync(path.join(tied, "chat_template.jinja"), "utf8");
     const inline = copyOf(tied);
     fs.rmSync(path.join(inline, "chat_template.jinja"));
-    changeJson(inline, "tokenizer_config.json", (settings) => ({ ...settings, chat_template }));
+    changeJson(inline, "tokenizer_config.json", (settings) => ({ ...settings, chat_template: template }));
     assert.deepEqual((await readTokenizer(inline, config)).encodePrompt("When?", 3), known);
     const beside = copyOf(tied);
     fs.rmSync(path.join(beside, "chat_template.jinja"));
-    fs.writeFileSync(path.join(beside, "chat_template.json"), JSON.stringify({ chat_template }));
+    fs.writeFileSync(path.join(beside, "chat_template.json"), JSON.stringify({ chat_template: template }));
     assert.deepEqual((await readTokenizer(beside, config)).encodePrompt("When?", 3), known);
     assert.equal(known.filter((id) => id === config.videoTokenId).length, 3);
   });

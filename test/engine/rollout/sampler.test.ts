@@ -157,8 +157,8 @@ async function trainerNumbers(prompt: PreparedPrompt, sampled: readonly Completi
 
 function widened(prompt: PreparedPrompt, extra: number): PreparedPrompt {
   const grow = <T extends BigInt64Array | Uint8Array | Float32Array>(data: T): T => {
-    const Kind = data.constructor as new (length: number) => T;
-    const wide = new Kind((data.length / prompt.paddedLength) * (prompt.paddedLength + extra));
+    const make = data.constructor as new (length: number) => T;
+    const wide = new make((data.length / prompt.paddedLength) * (prompt.paddedLength + extra));
     (wide as { set(from: T): void }).set(data);
     return wide;
   };
