@@ -4,25 +4,14 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import * as esbuild from "esbuild";
+import { runTypescript } from "./typescript.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
 const [python = "python3"] = process.argv.slice(2);
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-python-"));
 try {
-  const outfile = path.join(root, "out", "exportPolicy.mjs");
-  await esbuild.build({
-    entryPoints: [path.join(root, "test", "python", "exportPolicy.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    external: ["onnxruntime-node"],
-    banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
-    logLevel: "error",
-  });
-  run(process.execPath, [outfile, dir]);
+  const status = await runTypescript(path.join("test", "python", "exportPolicy.ts"), [dir]);
+  if (status !== 0) throw new Error(`the export ended with status ${status}`);
   run(python, [path.join("test", "python", "checkExport.py"), dir]);
 } finally {
   fs.rmSync(dir, { recursive: true, force: true });

@@ -72,3 +72,17 @@ export function setHidden(node: HTMLElement, hidden: boolean): void {
 export function setTitle(node: HTMLElement, title: string): void {
   if (node.title !== title) node.title = title;
 }
+
+/** A cleared canvas that fits its box and the screen's pixels, drawn on in CSS pixels; null when there is none to draw on. */
+export function clearCanvas(
+  canvas: HTMLCanvasElement,
+): { context: CanvasRenderingContext2D; width: number; height: number } | null {
+  const ratio = window.devicePixelRatio;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d");
+  if (context === null || width === 0) return null;
+  context.scale(ratio, ratio);
+  return { context, width, height };
+}

@@ -1,4 +1,4 @@
-import { element, setAttribute, setText, whenChanged } from "../../dom.ts";
+import { clearCanvas, element, setAttribute, setText, whenChanged } from "../../dom.ts";
 import { onDidChangeTheme, themeColor } from "../../theme.ts";
 import { formatTime, plural } from "../format.ts";
 import { containsTime } from "../geometry.ts";
@@ -113,14 +113,9 @@ function legendOf(
 }
 
 function drawShapes(canvas: HTMLCanvasElement, shapes: readonly OverlayShape[]): void {
-  const ratio = window.devicePixelRatio;
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  if (context === null || shapes.length === 0) return;
-  context.scale(ratio, ratio);
+  const cleared = clearCanvas(canvas);
+  if (cleared === null || shapes.length === 0) return;
+  const { context, width, height } = cleared;
   drawOverlay(context, shapes, width, height, overlayColors());
 }
 

@@ -1,5 +1,5 @@
 import type { ViewerRun } from "../../../src/protocol/view.ts";
-import { element, setAttribute, setHidden, setText, setTitle, whenChanged } from "../../dom.ts";
+import { clearCanvas, element, setAttribute, setHidden, setText, setTitle, whenChanged } from "../../dom.ts";
 import { onDidChangeTheme, themeColor } from "../../theme.ts";
 import { reuseEqual } from "../equality.ts";
 import { formatNumber } from "../format.ts";
@@ -115,14 +115,9 @@ function movedIndex(key: string, index: number, count: number): number | null {
 }
 
 function drawCurve(canvas: HTMLCanvasElement, { rewards: series, selected }: Curve): void {
-  const ratio = window.devicePixelRatio;
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  if (context === null || width === 0) return;
-  context.scale(ratio, ratio);
+  const cleared = clearCanvas(canvas);
+  if (cleared === null) return;
+  const { context, width, height } = cleared;
   const known = series.filter((reward) => reward !== null);
   const low = Math.min(...known);
   const range = Math.max(...known) - low;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { BoundingBox } from "../../../protocol/tasks.ts";
 import type { ReadRow, ReportProblem, RowReaderInput } from "./rowReader.ts";
-import { formatIssues, wrongLayout } from "./rowReader.ts";
+import { readList } from "./rowReader.ts";
 
 const rowSchema = z.object({
   id: z.string().optional(),
@@ -18,19 +18,14 @@ type Row = z.infer<typeof rowSchema>;
  * published, a folder of frames, which is reported as missing). Our additions, both optional: `timestamps`, the seconds of
  * the boxes, and `duration`, over which the boxes are spread evenly, both ends included, when there are no timestamps.
  */
-export function* readGot10kSampled({ json, file, report }: RowReaderInput): Iterable<ReadRow> {
-  if (!Array.isArray(json)) throw wrongLayout(file, json, "a list of rows with path, object and gt");
-  const seen = new Map<string, number>();
-  for (const [position, entry] of json.entries()) {
-    const parsed = rowSchema.safeParse(entry);
-    if (!parsed.success) {
-      report(`row ${position}`, "bad-row", formatIssues(parsed.error.issues), false);
-      continue;
-    }
-    const row = parsed.data;
-    const index = seen.get(row.path) ?? 0;
-    seen.set(row.path, index + 1);
-    const id = row.id ?? `${row.path}_${index}`;
+export function* readGot10kSampled(input: RowReaderInput): Iterable<ReadRow> {
+  const { report } = input;
+  for (const { row, id, entry } of readList(
+    input,
+    rowSchema,
+    "a list of rows with path, object and gt",
+    (r) => r.path,
+  )) {
     const boxes = row.gt.map(([x0, y0, x1, y1]) => ({ x0, y0, x1, y1 }));
     if (!areUsable(boxes, id, report)) continue;
     const timestamps = boxTimes(row, id, report);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Segment } from "../../../protocol/tasks.ts";
-import type { ReadRow, ReportProblem, RowReaderInput } from "./rowReader.ts";
-import { formatIssues, wrongLayout } from "./rowReader.ts";
+import type { ListedRow, ReadRow, ReportProblem, RowReaderInput } from "./rowReader.ts";
+import { readList } from "./rowReader.ts";
 import { readSegment } from "./segments.ts";
 
 const rowSchema = z.object({
@@ -35,20 +35,8 @@ export function* readMultipleChoice(input: RowReaderInput): Iterable<ReadRow> {
   }
 }
 
-function* readRows({ json, file, report }: RowReaderInput): Iterable<{ row: Row; id: string; entry: unknown }> {
-  if (!Array.isArray(json)) throw wrongLayout(file, json, "a list of rows with video, question, options and answer");
-  const seen = new Map<string, number>();
-  for (const [position, entry] of json.entries()) {
-    const parsed = rowSchema.safeParse(entry);
-    if (!parsed.success) {
-      report(`row ${position}`, "bad-row", formatIssues(parsed.error.issues), false);
-      continue;
-    }
-    const row = parsed.data;
-    const index = seen.get(row.video) ?? 0;
-    seen.set(row.video, index + 1);
-    yield { row, id: row.id === undefined ? `${row.video}_${index}` : String(row.id), entry };
-  }
+function readRows(input: RowReaderInput): Iterable<ListedRow<Row>> {
+  return readList(input, rowSchema, "a list of rows with video, question, options and answer", (row) => row.video);
 }
 
 function baseOf(row: Row, id: string): Omit<ReadRow, "truth" | "row"> {

@@ -18,6 +18,39 @@ export type ReportProblem = (example: string | null, code: DataProblemCode, mess
 /** Rows of an annotation file in its order; rows that cannot be used are reported and left out. */
 export type RowReader = (input: RowReaderInput) => Iterable<ReadRow>;
 
+/** A row of a list that fits its schema. `id` is the row's own, else `<video>_<how many rows of the video came before>`. */
+export interface ListedRow<Row> {
+  readonly row: Row;
+  readonly id: string;
+  readonly entry: unknown;
+}
+
+/**
+ * Rows of a file that is one list. What does not fit the schema is reported by its position and left out.
+ * @throws UserError bad-data when the file is no list
+ */
+export function* readList<Schema extends z.ZodType<{ readonly id?: string | number | undefined }>>(
+  { json, file, report }: RowReaderInput,
+  schema: Schema,
+  expected: string,
+  videoOf: (row: z.output<Schema>) => string,
+): Iterable<ListedRow<z.output<Schema>>> {
+  if (!Array.isArray(json)) throw wrongLayout(file, json, expected);
+  const seen = new Map<string, number>();
+  for (const [position, entry] of json.entries()) {
+    const parsed = schema.safeParse(entry);
+    if (!parsed.success) {
+      report(`row ${position}`, "bad-row", formatIssues(parsed.error.issues), false);
+      continue;
+    }
+    const row = parsed.data;
+    const video = videoOf(row);
+    const index = seen.get(video) ?? 0;
+    seen.set(video, index + 1);
+    yield { row, id: row.id === undefined ? `${video}_${index}` : String(row.id), entry };
+  }
+}
+
 /** The file is not of the layout at all. */
 export function wrongLayout(file: string, found: unknown, expected: string): UserError {
   const kind = Array.isArray(found)
