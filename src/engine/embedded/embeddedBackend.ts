@@ -176,9 +176,8 @@ function scoredGroup(group: KeptGroup, advantages_G: readonly (number | null)[],
     prompt: group.prompt,
     tokens_G_T: group.completions.map((c) => c.tokens_T),
     oldLogprobs_G_T: group.completions.map((c) => c.logprobs_T),
-    advantages_G: group.completions.map((c, k) =>
-      maskTruncated && c.finishReason === "length" ? null : (advantages_G[k] ?? null),
-    ),
+    advantages_G: group.completions.map((_, k) => advantages_G[k] ?? null),
+    isMasked_G: group.completions.map((c) => maskTruncated && c.finishReason === "length"),
   };
 }
 

@@ -7,12 +7,21 @@ import { gradientBuffers, groupFeeds, groupShapeOf, shapeKey, type OptimizerStat
 import { buildGrpoAccumulate, buildLogprobs } from "./lossGraph.ts";
 import { tokenWeight, type StepTotals } from "./lossWeights.ts";
 
-/** A group ready for the loss: completions left out (dropped, truncated when masked) have an advantage of null. */
+/** A group ready for the loss. */
 export interface ScoredGroup {
   readonly prompt: PreparedPrompt;
   readonly tokens_G_T: readonly Int32Array[];
   readonly oldLogprobs_G_T: readonly Float32Array[];
+  /** null: dropped, as if the rollout had not been. */
   readonly advantages_G: readonly (number | null)[];
+  /** Cut by length and masked: without weight in the loss, but one of the completions that it is the mean of. */
+  readonly isMasked_G: readonly boolean[];
+}
+
+/** Whether a completion's tokens have weight in the loss. */
+export function hasWeight(group: ScoredGroup, k: number): boolean {
+  const advantage = group.advantages_G[k];
+  return advantage !== null && advantage !== undefined && group.isMasked_G[k] !== true;
 }
 
 export interface GroupOutcome {
@@ -24,11 +33,12 @@ export interface GroupOutcome {
 }
 
 export function stepTotals(groups: readonly ScoredGroup[]): StepTotals {
-  const counted = groups.map((group) => group.tokens_G_T.filter((_, k) => group.advantages_G[k] !== null));
+  const sizes = groups.map((group) => group.advantages_G.filter((advantage) => advantage !== null).length);
+  const weighted = groups.flatMap((group) => group.tokens_G_T.filter((_, k) => hasWeight(group, k)));
   return {
-    sequences: counted.flat().length,
-    tokens: counted.flat().reduce((sum, tokens) => sum + tokens.length, 0),
-    groups: counted.filter((sequences) => sequences.length > 0).length,
+    sequences: sizes.reduce((sum, size) => sum + size, 0),
+    tokens: weighted.reduce((sum, tokens) => sum + tokens.length, 0),
+    groups: sizes.filter((size) => size > 0).length,
   };
 }
 
@@ -91,10 +101,9 @@ export function lossFeeds(
   totals: StepTotals,
   spec: GrpoSpec,
 ): Record<string, Float32Array> {
-  const isCounted = (k: number): boolean => group.advantages_G[k] !== null && group.advantages_G[k] !== undefined;
-  const groupTokens = batch.lengths_G.reduce((sum, length, k) => sum + (isCounted(k) ? length : 0), 0);
+  const groupTokens = batch.lengths_G.reduce((sum, length, k) => sum + (hasWeight(group, k) ? length : 0), 0);
   const weight = (k: number): number =>
-    isCounted(k)
+    hasWeight(group, k)
       ? tokenWeight(spec.lossType, batch.lengths_G[k] ?? 1, groupTokens, totals, spec.maxCompletionLength)
       : 0;
   return {

@@ -2,11 +2,11 @@ import type { GrpoSpec } from "../../protocol/spec.ts";
 
 /** Token counts that the normalisation of a step needs; known before the first group is computed. */
 export interface StepTotals {
-  /** Completions that count, over all groups of the step. */
+  /** Completions with an advantage, over all groups of the step; masked ones too, as in TRL. */
   readonly sequences: number;
-  /** Their tokens. */
+  /** Tokens of those that are not masked. */
   readonly tokens: number;
-  /** Groups with at least one completion that counts. */
+  /** Groups with at least one completion that has an advantage. */
   readonly groups: number;
 }
 
@@ -17,7 +17,7 @@ export interface StepTotals {
  * - dapo: mean over all tokens of the step
  * - bnpo: mean over the tokens of a group (TRL's local batch), mean over groups
  * @param length tokens of the completion
- * @param groupTokens tokens of its group
+ * @param groupTokens tokens of its group that are not masked
  */
 export function tokenWeight(
   lossType: GrpoSpec["lossType"],

@@ -1,5 +1,5 @@
 import type { GrpoSpec } from "../../protocol/spec.ts";
-import type { GroupOutcome, ScoredGroup } from "./grpoStep.ts";
+import { hasWeight, type GroupOutcome, type ScoredGroup } from "./grpoStep.ts";
 
 /** Means over one completion's tokens. */
 export interface CompletionMeans {
@@ -33,7 +33,7 @@ export function updateMetrics(
     const outcome = outcomes[i];
     if (outcome === undefined) return;
     group.advantages_G.forEach((advantage, k) => {
-      if (advantage === null) return;
+      if (advantage === null || !hasWeight(group, k)) return;
       const logprobs_T = outcome.logprobs_G_T[k] ?? new Float32Array(0);
       const old_T = group.oldLogprobs_G_T[k] ?? new Float32Array(0);
       const ref_T = outcome.refLogprobs_G_T?.[k];

@@ -117,14 +117,16 @@ async function updatePolicy(
 ): Promise<UpdateResult[]> {
   if (groups.length === 0) return [];
   const { numIterations, maskTruncatedCompletions } = record.spec.grpo;
-  const weighted = groups.map((group, p) => ({
-    key: group.prompt.key,
-    advantages_G: group.completions_G.map(({ sampled }, k) => {
-      const isMasked = maskTruncatedCompletions && sampled.finishReason === "length";
-      return isMasked ? null : (advantages_P_G[p]?.[k] ?? null);
-    }),
+  const weighted = groups.map(({ prompt, completions_G }, p) => ({
+    key: prompt.key,
+    advantages_G: completions_G.map((_, k) => advantages_P_G[p]?.[k] ?? null),
   }));
-  const hasTokens = weighted.some(({ advantages_G }) => advantages_G.some((advantage) => advantage !== null));
+  const hasTokens = groups.some(({ completions_G }, p) =>
+    completions_G.some(
+      ({ sampled }, k) =>
+        weighted[p]?.advantages_G[k] !== null && !(maskTruncatedCompletions && sampled.finishReason === "length"),
+    ),
+  );
   if (!hasTokens) return [];
   const updates: UpdateResult[] = [];
   for (let iteration = 0; iteration < numIterations; iteration++) {

@@ -46,6 +46,7 @@ async function trainedHash(threads: number): Promise<string> {
           tokens_G_T: completions.map((c) => c.tokens_T),
           oldLogprobs_G_T: completions.map((c) => c.logprobs_T),
           advantages_G: [1.2, -0.3, 0.1, -1],
+          isMasked_G: [false, false, false, false],
         };
       });
       for (const group of groups) {

@@ -64,6 +64,7 @@ export function scoredGroups(expected: Expected, config: PolicyConfig): ScoredGr
     tokens_G_T: group.completions.map((tokens) => Int32Array.from(tokens)),
     oldLogprobs_G_T: floatRows(group.oldLogprobs),
     advantages_G: group.advantages,
+    isMasked_G: group.completions.map(() => false),
   }));
 }
 

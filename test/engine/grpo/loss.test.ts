@@ -49,6 +49,7 @@ test("the loss's numbers are zero on padding and on a completion that is left ou
     tokens_G_T: [Int32Array.of(1, 2), Int32Array.of(3), Int32Array.of(4, 5, 6)],
     oldLogprobs_G_T: [Float32Array.of(-1, -2), Float32Array.of(-3), Float32Array.of(-4, -5, -6)],
     advantages_G: [0.5, null, -1],
+    isMasked_G: [false, false, false],
   };
   const batch = completionBatch(group.tokens_G_T, 9, 0);
   // SAFETY: the prompt plays no part in these numbers.
@@ -96,6 +97,7 @@ test("metrics of an update: KL by K3, and which side of the range ratios leave",
     tokens_G_T: [new Int32Array(4)],
     oldLogprobs_G_T: [old_T],
     advantages_G: [advantage],
+    isMasked_G: [false],
   });
   const outcome = {
     loss: 0,

@@ -3,12 +3,14 @@ import { after, before, beforeEach, test } from "node:test";
 import { openPolicy, type OpenedPolicy } from "../../../src/engine/embedded/openPolicy.ts";
 import {
   accumulateGroup,
+  lossFeeds,
   referenceLogprobs,
   stepTotals,
   type GroupOutcome,
   type ScoredGroup,
 } from "../../../src/engine/grpo/grpoStep.ts";
 import { updateMetrics } from "../../../src/engine/grpo/updateMetrics.ts";
+import { completionBatch, unpad } from "../../../src/engine/policy/completionBatch.ts";
 import { tensorOf, type Policy } from "../../../src/engine/policy/policy.ts";
 import { applyGradients, clearGradients } from "../../../src/engine/policy/trainer.ts";
 import type { GrpoSpec } from "../../../src/protocol/spec.ts";
@@ -98,6 +100,7 @@ test("a completion that is left out takes no part: not in the loss, nor in its t
     tokens_G_T: pick(group.tokens_G_T),
     oldLogprobs_G_T: pick(group.oldLogprobs_G_T),
     advantages_G: pick(group.advantages_G),
+    isMasked_G: pick(group.isMasked_G),
   };
   for (const lossType of ["grpo", "bnpo"] as const) {
     const spec = specOf({ lossType, beta: 0 });
@@ -111,6 +114,34 @@ test("a completion that is left out takes no part: not in the loss, nor in its t
     assert.ok(Math.abs(one.loss - other.loss) < 1e-6, `${one.loss} beside ${other.loss}`);
     assert.equal(one.logprobs_G_T.length, 3, "its log-probabilities are still told");
     compareGradients("a completion left out", gradients, shared.optimizer.gradients);
+  }
+});
+
+test("a masked completion has no weight, but is one of those that the loss is the mean of (TRL's normalisation)", () => {
+  const [group] = scoredGroups(expected, shared.policy.config);
+  assert.ok(group);
+  const all = stepTotals([group]);
+  const masked = { ...group, isMasked_G: group.isMasked_G.map((_, k) => k === 1) };
+  const tokens = all.tokens - (group.tokens_G_T[1]?.length ?? NaN);
+  assert.deepEqual(stepTotals([masked]), { ...all, tokens });
+  const none = { ...group, isMasked_G: group.isMasked_G.map(() => true) };
+  assert.deepEqual(stepTotals([group, none]), { sequences: 2 * all.sequences, tokens: all.tokens, groups: 2 });
+  const batch = completionBatch(masked.tokens_G_T, 0, 0);
+  for (const lossType of ["grpo", "dr_grpo", "dapo", "bnpo"] as const) {
+    const weights = (scored: ScoredGroup): Float32Array => {
+      const { loss_weights: weights_N } = lossFeeds(scored, batch, null, stepTotals([scored]), specOf({ lossType }));
+      assert.ok(weights_N);
+      return weights_N;
+    };
+    const [kept_T, , other_T] = unpad(batch, weights(masked));
+    const [whole_T, , whole2_T] = unpad(batch, weights(group));
+    const scale = lossType === "grpo" || lossType === "dr_grpo" ? 1 : all.tokens / tokens;
+    assert.ok(
+      unpad(batch, weights(masked))[1]?.every((weight) => weight === 0),
+      lossType,
+    );
+    for (const [kept, whole] of [[kept_T, whole_T] as const, [other_T, whole2_T] as const])
+      kept?.forEach((weight, t) => assert.ok(Math.abs(weight / ((whole?.[t] ?? NaN) * scale) - 1) < 1e-6, lossType));
   }
 });
 

@@ -58,7 +58,7 @@ for (const temperature of [1, 0.7]) {
     for (const prompt of [short, long]) {
       const sampled = await sampleOne(prompt, 3, { ...options, temperature, topP: 0.9, topK: 50 });
       const tokens_G_T = sampled.map((completion) => completion.tokens_T);
-      const group = { prompt, tokens_G_T, oldLogprobs_G_T: [], advantages_G: [] };
+      const group = { prompt, tokens_G_T, oldLogprobs_G_T: [], advantages_G: [], isMasked_G: [] };
       const trained = await referenceLogprobs(opened.policy, group, temperature);
       sampled.forEach(({ logprobs_T }, k) => {
         const difference = maxDifference(trained[k] ?? [], logprobs_T);
