@@ -33,7 +33,8 @@ const companions = [
  * @throws UserError "bad-checkpoint" naming the file and the tensor
  */
 export async function readCheckpoint(dir: string): Promise<Checkpoint> {
-  const config = readPolicyConfig(await readJson(path.join(dir, "config.json")), path.join(dir, "config.json"));
+  const file = path.join(dir, "config.json");
+  const config = await withGenerationEnds(readPolicyConfig(await readJson(file), file), dir);
   const { files: paths, table } = await findWeights(dir);
   const files: SafetensorsFile[] = [];
   try {
@@ -58,6 +59,15 @@ export async function readCheckpoint(dir: string): Promise<Checkpoint> {
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }
+}
+
+/** A completion also ends at the tokens of generation_config.json, as with transformers' `generate`. */
+async function withGenerationEnds(config: PolicyConfig, dir: string): Promise<PolicyConfig> {
+  const file = path.join(dir, "generation_config.json");
+  if (!(await exists(file))) return config;
+  const ends = (await readJson(file)) as { eos_token_id?: unknown } | null;
+  const more = [ends?.eos_token_id].flat().filter((id) => typeof id === "number");
+  return { ...config, eosTokenIds: [...new Set([...config.eosTokenIds, ...more])] };
 }
 
 /** Writes a full checkpoint that transformers loads, with the tokenizer of the checkpoint it came from. */

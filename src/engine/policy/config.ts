@@ -11,6 +11,7 @@ export interface PolicyConfig {
   readonly videoTokenId: number;
   readonly imageTokenId: number;
   readonly visionStartTokenId: number;
+  /** Tokens that end a completion; the first one ends a training target. */
   readonly eosTokenIds: readonly number[];
   readonly padTokenId: number;
   readonly tieWordEmbeddings: boolean;

@@ -1,3 +1,4 @@
+import { UserError } from "../../protocol/errors.ts";
 import type { VisionConfig } from "./config.ts";
 import type { Grid } from "./ropeIndex.ts";
 
@@ -5,7 +6,18 @@ import type { Grid } from "./ropeIndex.ts";
 const imageMean = [0.48145466, 0.4578275, 0.40821073] as const;
 const imageStd = [0.26862954, 0.26130258, 0.27577711] as const;
 
+/** @throws UserError "bad-checkpoint" when the frames do not divide into merged patches (the video is made for 2 x 28 x 28) */
 export function gridOf(frames: number, heightPx: number, widthPx: number, config: VisionConfig): Grid {
+  const side = config.patchSize * config.spatialMergeSize;
+  if (frames % config.temporalPatchSize !== 0 || heightPx % side !== 0 || widthPx % side !== 0) {
+    throw new UserError({
+      code: "bad-checkpoint",
+      message:
+        `vision_config merges patches of ${config.temporalPatchSize} frames and ${side} x ${side} px; ` +
+        `a clip of ${frames} frames of ${widthPx} x ${heightPx} px does not divide into them.`,
+      hint: "The embedded engine reads Qwen2.5-VL checkpoints: patch_size 14, spatial_merge_size 2, temporal_patch_size 2.",
+    });
+  }
   return { t: frames / config.temporalPatchSize, h: heightPx / config.patchSize, w: widthPx / config.patchSize };
 }
 

@@ -11,8 +11,9 @@ export interface PolicyTokenizer {
   /** Text of a completion: special tokens left out. */
   decode(ids: readonly number[]): string;
   /**
-   * Token ids of a user turn (one video of `visualTokens` tokens, then the text, as Qwen's examples have it) up to where the assistant begins,
-   * as Qwen2_5_VLProcessor makes them: the video token of the template is repeated.
+   * Token ids of a user turn (one video of `visualTokens` tokens, then the text, as Qwen's examples have it) up to where
+   * the assistant begins, as Qwen2_5_VLProcessor makes them: the video token of the template is repeated.
+   * @throws UserError "bad-data" when the text holds a video token of its own; "bad-checkpoint" when the template has none
    */
   encodePrompt(text: string, visualTokens: number): number[];
 }
@@ -35,11 +36,28 @@ export async function readTokenizer(dir: string, config: PolicyConfig): Promise<
     encodePrompt(text, visualTokens) {
       const content = [{ type: "video" }, { type: "text", text }];
       const turn = template.render({ messages: [{ role: "user", content }], add_generation_prompt: true });
-      return encode(turn).flatMap((id) =>
-        id === config.videoTokenId ? new Array<number>(visualTokens).fill(id) : [id],
-      );
+      const ids = encode(turn);
+      const videos = ids.filter((id) => id === config.videoTokenId).length;
+      if (videos !== 1) throw wrongVideoCount(videos, file, text);
+      return ids.flatMap((id) => (id === config.videoTokenId ? new Array<number>(visualTokens).fill(id) : [id]));
     },
   };
+}
+
+function wrongVideoCount(videos: number, templateFile: string, text: string): UserError {
+  if (videos === 0) {
+    return new UserError({
+      code: "bad-checkpoint",
+      where: templateFile,
+      message: "the chat template has no place for a video.",
+      hint: "Copy the file from the model's published checkpoint.",
+    });
+  }
+  return new UserError({
+    code: "bad-data",
+    message: `the prompt holds the policy's video token in its text: ${JSON.stringify(text.slice(0, 200))}`,
+    hint: "Take the token out of the question; the video is added where the chat template has it.",
+  });
 }
 
 /** The first that is there, in the order in which transformers looks. */

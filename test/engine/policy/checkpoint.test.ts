@@ -6,6 +6,7 @@ import { after, describe, test } from "node:test";
 import { hashCheckpoint, readCheckpoint, writeCheckpoint } from "../../../src/engine/policy/checkpoint.ts";
 import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
 import { parameterSpecs } from "../../../src/engine/policy/parameters.ts";
+import { gridOf } from "../../../src/engine/policy/patches.ts";
 import { SafetensorsFile, writeSafetensors, type NamedTensor } from "../../../src/engine/policy/safetensors.ts";
 import { readTokenizer } from "../../../src/engine/policy/tokenizer.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
@@ -145,6 +146,37 @@ describe("config.json", () => {
     assert.deepEqual([padless.eosTokenIds, padless.padTokenId], [[9], 9]);
   });
 
+  test("a completion ends at the tokens of generation_config.json too", async () => {
+    const [end = NaN] = (await readCheckpoint(tied)).config.eosTokenIds;
+    for (const [ends, known] of [
+      [
+        [end, 7],
+        [end, 7],
+      ],
+      [7, [end, 7]],
+      [undefined, [end]],
+    ] as const) {
+      const dir = copyOf(tied);
+      fs.writeFileSync(path.join(dir, "generation_config.json"), JSON.stringify({ eos_token_id: ends }));
+      assert.deepEqual((await readCheckpoint(dir)).config.eosTokenIds, known);
+    }
+  });
+
+  test("frames that do not divide into its patches", () => {
+    const { vision: sizes } = read(config);
+    const side = sizes.patchSize * sizes.spatialMergeSize;
+    assert.deepEqual(gridOf(4, side, 2 * side, sizes), { t: 2, h: 2, w: 4 });
+    for (const [frames, height, width] of [
+      [3, side, side],
+      [4, side + 1, side],
+      [4, side, side - 1],
+    ] as const)
+      assert.throws(
+        () => gridOf(frames, height, width, sizes),
+        (error) => UserError.is(error, "bad-checkpoint") && error.message.includes(`of ${width} x ${height} px`),
+      );
+  });
+
   const mistakes: readonly [string, unknown, RegExp][] = [
     ["another architecture", { ...config, model_type: "qwen2_vl" }, /model_type: .*"qwen2_5_vl"/],
     ["no vision part", { ...config, vision_config: undefined }, /vision_config: /],
@@ -216,6 +248,18 @@ describe("the tokenizer", () => {
     fs.writeFileSync(path.join(beside, "chat_template.json"), JSON.stringify({ chat_template: template }));
     assert.deepEqual((await readTokenizer(beside, config)).encodePrompt("When?", 3), known);
     assert.equal(known.filter((id) => id === config.videoTokenId).length, 3);
+  });
+
+  test("a video token in the text, and a template without one, are told", async () => {
+    const tokenizer = await readTokenizer(tied, config);
+    assert.throws(
+      () => tokenizer.encodePrompt("What is <|video_pad|> there?", 3),
+      (error) => UserError.is(error, "bad-data") && error.message.includes("What is <|video_pad|> there?"),
+    );
+    const dir = copyOf(tied);
+    fs.writeFileSync(path.join(dir, "chat_template.jinja"), "{{ messages[0]['role'] }}");
+    const blind = await readTokenizer(dir, config);
+    assert.throws(() => blind.encodePrompt("When?", 3), says(/chat_template\.jinja: .*no place for a video/));
   });
 
   test("text goes to tokens and back, byte by byte where the vocabulary has no word", async () => {
