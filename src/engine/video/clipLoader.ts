@@ -2,12 +2,9 @@ import path from "node:path";
 import type { VideoSpec } from "../../protocol/spec.ts";
 import type { Clip } from "./clip.ts";
 import { cancelled } from "./ffmpegErrors.ts";
-import { openClip } from "./frameCache.ts";
-import type { FfmpegSource } from "./probe.ts";
+import { openClip, type FrameSource } from "./frameCache.ts";
 
-export interface ClipLoaderParams {
-  readonly ffmpeg: FfmpegSource;
-  readonly cacheDir: string;
+export interface ClipLoaderParams extends Pick<FrameSource, "ffmpeg" | "cacheDir"> {
   readonly video: VideoSpec;
   /** Clips opened at the same time; ffmpeg itself uses all cores. */
   readonly concurrency?: number | undefined;

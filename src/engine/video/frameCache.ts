@@ -32,9 +32,8 @@ const decoderVersion = 1;
 /** A file whose index promises more than it holds is used when at least so much of it can be decoded. */
 const leastDecodedShare = 0.95;
 
-export interface OpenClipParams {
-  readonly path: string;
-  readonly video: VideoSpec;
+/** Where frames come from and where they are kept. */
+export interface FrameSource {
   /** Asked for only when something must be decoded. */
   readonly ffmpeg: FfmpegSource;
   readonly cacheDir: string;
@@ -42,12 +41,13 @@ export interface OpenClipParams {
   readonly maxCacheBytes?: number | undefined;
 }
 
-export interface OpenFrameFilesParams {
+export interface OpenClipParams extends FrameSource {
+  readonly path: string;
+  readonly video: VideoSpec;
+}
+
+export interface OpenFrameFilesParams extends FrameSource {
   readonly seen: SeenVideo;
-  readonly ffmpeg: FfmpegSource;
-  readonly cacheDir: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly maxCacheBytes?: number | undefined;
 }
 
 /**
@@ -105,13 +105,9 @@ export function frameSetKey(videoHash: string, indices: readonly number[], size:
   return createHash("sha256").update(content).digest("hex").slice(0, 40);
 }
 
-interface Source {
+interface Source extends FrameSource {
   readonly file: string;
   readonly hash: string;
-  readonly ffmpeg: FfmpegSource;
-  readonly cacheDir: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly maxCacheBytes?: number | undefined;
 }
 
 interface FramePlan extends SizePx {
