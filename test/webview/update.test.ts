@@ -204,6 +204,15 @@ test("frames are kept for the latest groups only", () => {
   assert.equal(update(state, structuredClone(events[29] ?? fail())), state);
 });
 
+test("frames that could not be had are asked for again when their prompt is shown again", () => {
+  const failed: ViewerEvent = { kind: "frames", step: 42, group: 0, uris: [], reason: "No ffmpeg was found." };
+  const there: ViewerEvent = { kind: "frames", step: 42, group: 1, uris: ["frame:0"] };
+  const group = (number: number): ViewerEvent => ({ kind: "selectGroup", group: number });
+  const { posted } = play([failed, failed, group(1), there, group(0), failed, group(1)], loaded);
+  const asked = posted.flatMap((message) => (message.kind === "needFrames" ? [message.group] : []));
+  assert.deepEqual(asked, [1, 0], "once a visit, and only what is missing");
+});
+
 test("the saved state survives, and what another version wrote does not hurt", () => {
   const state = play(
     [

@@ -1,8 +1,9 @@
 import { isFailedGroup } from "../../src/protocol/records.ts";
+import type { RolloutLine } from "../../src/protocol/records.ts";
 import type { ViewerSelection } from "../../src/protocol/view.ts";
 import { reuseEqual } from "./equality.ts";
 import { clamp, nearestIndex } from "./geometry.ts";
-import { currentFrame, latestStep, shownGroup, shownLine } from "./state.ts";
+import { currentFrame, frameKey, latestStep, shownGroup, shownLine } from "./state.ts";
 import type { ViewerState } from "./state.ts";
 
 /** Pure steps from one state to the next, shared by messages, controls and commands. */
@@ -64,9 +65,22 @@ export function keepPlace(before: ViewerState, after: ViewerState): ViewerState 
   if (from === null || from === to) return after;
   const isOtherGroup = from.step !== to?.step || from.group !== to.group;
   const reset = isOtherGroup
-    ? { ...after, isPlaying: false, highlight: null, flippedReasoning: new Set<number>() }
+    ? {
+        ...after,
+        isPlaying: false,
+        highlight: null,
+        flippedReasoning: new Set<number>(),
+        frames: withoutFailed(after.frames, to),
+      }
     : after;
   const isSameVideo =
     to !== null && !isFailedGroup(from) && !isFailedGroup(to) && from.video.frameSet === to.video.frameSet;
   return isSameVideo ? reset : { ...reset, timeSec: null };
+}
+
+/** What kept a prompt's frames away may be mended by the next visit: they are asked for again. */
+function withoutFailed(frames: ViewerState["frames"], line: RolloutLine | null): ViewerState["frames"] {
+  const key = line === null ? "" : frameKey(line.step, line.group);
+  if (typeof frames.get(key)?.reason !== "string") return frames;
+  return new Map([...frames].filter(([known]) => known !== key));
 }
