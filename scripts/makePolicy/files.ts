@@ -64,8 +64,7 @@ const textSizes = {
   num_key_value_heads: 2,
   max_position_embeddings: 4096,
   rms_norm_eps: 1e-6,
-  // Four rows and columns and eight time steps: frequencies that fall off slowly tell them apart.
-  rope_theta: 5,
+  rope_theta: 1_000_000,
   rope_scaling: { type: "mrope", rope_type: "default", mrope_section: [4, 6, 6] },
   hidden_act: "silu",
   torch_dtype: "bfloat16",

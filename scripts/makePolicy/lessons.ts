@@ -1,7 +1,7 @@
 import type { Example } from "../../src/engine/data/example.ts";
 import { trackTimestampsSec, clipDurationSec } from "../../src/engine/samples/clip-format.ts";
 import { describeScene, objectText } from "../../src/engine/samples/describe.ts";
-import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
+import type { SeededRandom } from "../../src/engine/samples/random.ts";
 import { boxAt, colourAt, isOnScreen, type Scene } from "../../src/engine/samples/scene.ts";
 import { tasks } from "../../src/engine/tasks/tasks.ts";
 import { formatBox } from "../../src/engine/tasks/tracking/boxes.ts";
@@ -22,44 +22,46 @@ export interface Looseness {
   readonly boxMargin: number; // most that a side grows, as a share of the box
 }
 
-/** Questions about the whole scene, in the words of the tasks: what the policy is asked later. */
-export function taskLessons(scene: Scene, loose: Looseness): { short: Lesson[]; tracks: Lesson[] } {
-  const random = seededRandom(scene.seed, scene.index, 2);
+/** The tasks' questions about a scene, with the exact truth. */
+export function exactExamples(scene: Scene): Example[] {
   const rows = describeScene(scene, "clip");
-  const grounding = rows.grounding.sentences.map((question, i) => {
-    const [startSec = 0, endSec = 0] = rows.grounding.timestamps[i] ?? [];
-    const segment = looseSegment({ startSec, endSec }, loose, random);
-    return lesson(question, { task: "temporal-grounding", segment });
-  });
+  const grounding = rows.grounding.sentences.map((question, i) =>
+    exampleOf(question, { task: "temporal-grounding", segment: segmentOf(rows.grounding.timestamps[i]) }),
+  );
   const groundedQa = rows.groundedQa.map((row) => {
-    const [startSec = 0, endSec = 0] = row.glue[0] ?? [];
-    const segments = [looseSegment({ startSec, endSec }, loose, random)];
-    return lesson(row.question, { task: "grounded-qa", option: letterOf(row.answer), segments }, row.options);
+    const truth = { task: "grounded-qa", option: letterOf(row.answer), segments: row.glue.map(segmentOf) } as const;
+    return exampleOf(row.question, truth, row.options);
   });
   const choice = rows.choice.map((row) =>
-    lesson(row.question, { task: "multiple-choice", option: letterOf(row.answer) }, row.options),
+    exampleOf(row.question, { task: "multiple-choice", option: letterOf(row.answer) }, row.options),
   );
-  const tracks = scene.objects.flatMap((_, object) => {
+  return [...grounding, ...groundedQa, ...choice, ...trackExamples(scene)];
+}
+
+/** One track a thing that is on the screen all the time. */
+export function trackExamples(scene: Scene): Example[] {
+  return scene.objects.flatMap((_, object) => {
     if (!trackTimestampsSec.every((t) => isOnScreen(scene, object, t))) return [];
-    const boxes = trackTimestampsSec.map((timestampSec, i) => {
-      const exact = boxAt(scene, object, timestampSec);
-      return { timestampSec, box: i === 0 ? exact : looseBox(exact, loose, random) };
-    });
-    return [lesson(objectText(scene, object), { task: "tracking", boxes })];
+    const boxes = trackTimestampsSec.map((timestampSec) => ({ timestampSec, box: boxAt(scene, object, timestampSec) }));
+    return [exampleOf(objectText(scene, object), { task: "tracking", boxes })];
   });
-  return { short: [...grounding, ...groundedQa, ...choice], tracks };
+}
+
+/** What the cold start teaches for an example: its answer with the truth drawn loosely. */
+export function looseLesson(example: Example, loose: Looseness, random: SeededRandom): Lesson {
+  return lessonOf({ ...example, truth: looseTruth(example.truth, loose, random) });
 }
 
 /** What is where at one time: the exercise in looking, in words of its own. */
-export function lookingLessons(scene: Scene, timeSec: number, label: number = timeSec): Lesson[] {
+export function lookingLessons(scene: Scene, timeSec: number): Lesson[] {
   const seen = scene.objects
     .flatMap((_, object) =>
       isOnScreen(scene, object, timeSec) ? [{ object, exact: boxAt(scene, object, timeSec) }] : [],
     )
     // From left to right, so that the order can be seen.
     .sort((a, b) => a.exact.x0 - b.exact.x0)
-    .map(({ object, exact }) => ({ text: objectAt(scene, object, timeSec), box: formatBox(coarse(exact)) }));
-  const at = `at ${label.toFixed(1)} seconds?`;
+    .map(({ object, exact }) => ({ object, text: objectAt(scene, object, timeSec), box: formatBox(coarse(exact)) }));
+  const at = `at ${timeSec.toFixed(1)} seconds?`;
   const everything = seen.map(({ text, box }) => `${text} ${box}`).join(", ");
   return [
     { prompt: `What is there ${at}`, target: everything === "" ? "Nothing." : everything },
@@ -68,22 +70,49 @@ export function lookingLessons(scene: Scene, timeSec: number, label: number = ti
   ];
 }
 
+/**
+ * One thing known about a clip. The cue ends with the word that decides the answer, so that what looks it up stands right
+ * before it: looking things up is learnt from that, and long before a question several words away is understood.
+ */
+export interface Fact {
+  readonly cue: readonly string[];
+  readonly answer: readonly string[];
+}
+
+/** Facts of a scene at some of the times that are shown: what has which colour, where it is when, and when it does what. */
+export function factsOf(scene: Scene, timesSec: readonly number[], random: SeededRandom): Fact[] {
+  const things = scene.objects.map(({ colour, shape }, object) => ({ object, words: [` ${colour}`, ` ${shape}`] }));
+  const names = things.flatMap(({ words: [colour = "", shape = ""] }) => [
+    { cue: [shape], answer: [colour] },
+    { cue: [colour], answer: [shape] },
+  ]);
+  const where = timesSec.flatMap((timeSec) =>
+    things.flatMap(({ object, words: [, shape = ""] }): Fact[] => {
+      if (!isOnScreen(scene, object, timeSec)) return [];
+      const box = coarse(boxAt(scene, object, timeSec));
+      const answer = [box.x0, box.y0, box.x1, box.y1].map((v) => v.toFixed(2));
+      const words = [` ${colourAt(scene, object, timeSec)}`, shape];
+      const time = timeSec.toFixed(1);
+      return [{ cue: random.chance(0.5) ? [...words, time] : [time, ...words], answer }];
+    }),
+  );
+  const when = (scene.events.length === 0 ? [] : exactExamples(scene)).flatMap(({ question, truth }) =>
+    truth.task === "temporal-grounding"
+      ? [
+          {
+            cue: [question],
+            answer: [half(truth.segment.startSec), half(truth.segment.endSec)].map((t) => t.toFixed(1)),
+          },
+        ]
+      : [],
+  );
+  return random.shuffle([...names, ...when, ...where]);
+}
+
 /** Box on a grid of 0.05: twenty choices a number are learnt long before a hundred are. */
 function coarse(box: BoundingBox): BoundingBox {
   const grid = (v: number): number => Math.min(1, Math.max(0, Math.round(v * 20) / 20));
   return { x0: grid(box.x0), y0: grid(box.y0), x1: grid(box.x1), y1: grid(box.y1) };
-}
-
-/** When something was on the screen, as the grounding task asks. */
-export function whenLesson(what: string, segment: Segment): Lesson {
-  return lesson(`${what} is on the screen`, { task: "temporal-grounding", segment });
-}
-
-/** What is on the screen at a time, as text. */
-export function thingsAt(scene: Scene, timeSec: number): string[] {
-  return scene.objects.flatMap((_, object) =>
-    isOnScreen(scene, object, timeSec) ? [objectAt(scene, object, timeSec)] : [],
-  );
 }
 
 /** Its colour may be another than its own for a while. */
@@ -91,8 +120,8 @@ function objectAt(scene: Scene, object: number, timeSec: number): string {
   return `the ${colourAt(scene, object, timeSec)} ${scene.objects[object]?.shape ?? ""}`;
 }
 
-function lesson(question: string, truth: Truth, options?: readonly string[]): Lesson {
-  const example: Example = {
+function exampleOf(question: string, truth: Truth, options?: readonly string[]): Example {
+  return {
     datasetId: "lessons",
     id: "lesson",
     task: truth.task,
@@ -103,12 +132,36 @@ function lesson(question: string, truth: Truth, options?: readonly string[]): Le
     truth,
     row: null,
   };
-  const task = tasks[truth.task];
+}
+
+function lessonOf(example: Example): Lesson {
+  const task = tasks[example.task];
   return { prompt: task.buildPrompt(example, { think: true }), target: task.buildTarget(example, { think: true }) };
 }
 
+function looseTruth(truth: Truth, loose: Looseness, random: SeededRandom): Truth {
+  switch (truth.task) {
+    case "temporal-grounding":
+      return { ...truth, segment: looseSegment(truth.segment, loose, random) };
+    case "grounded-qa":
+      return { ...truth, segments: truth.segments.map((segment) => looseSegment(segment, loose, random)) };
+    case "tracking":
+      // The first box is given in the prompt: repeating it is exact.
+      return {
+        ...truth,
+        boxes: truth.boxes.map((b, i) => (i === 0 ? b : { ...b, box: looseBox(b.box, loose, random) })),
+      };
+    case "multiple-choice":
+      return truth;
+  }
+}
+
+function segmentOf(row: readonly [number, number] | undefined): Segment {
+  const [startSec = 0, endSec = 0] = row ?? [];
+  return { startSec, endSec };
+}
+
 function looseSegment({ startSec, endSec }: Segment, { segmentSec }: Looseness, random: SeededRandom): Segment {
-  const half = (sec: number): number => Math.round(sec * 2) / 2;
   const start = Math.max(0, half(startSec - random.uniform(0, segmentSec)));
   const end = Math.min(clipDurationSec, half(endSec + random.uniform(0, segmentSec)));
   return { startSec: start, endSec: Math.max(end, start + 0.5) };
@@ -124,6 +177,10 @@ function looseBox(box: BoundingBox, { boxMargin }: Looseness, random: SeededRand
     x1: within(box.x1 + grow(width)),
     y1: within(box.y1 + grow(height)),
   });
+}
+
+function half(sec: number): number {
+  return Math.round(sec * 2) / 2;
 }
 
 function letterOf(answer: string): string {

@@ -10,7 +10,8 @@ import { GraphCache } from "../../src/engine/runtime/graphCache.ts";
 import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
 import { makeScene } from "../../src/engine/samples/scene.ts";
 import { writePolicyFiles } from "./files.ts";
-import { lookingLessons, taskLessons, type Looseness } from "./lessons.ts";
+import { prepareLookup } from "./lookup.ts";
+import { exactExamples, lookingLessons, looseLesson, type Looseness } from "./lessons.ts";
 
 /** A policy with random weights and a vocabulary of its own, its files written to `dir`. */
 export async function createPolicy(dir: string, seed: number, loose: Looseness, threads: number): Promise<Policy> {
@@ -18,7 +19,9 @@ export async function createPolicy(dir: string, seed: number, loose: Looseness, 
   const file = path.join(dir, "config.json");
   const config = readPolicyConfig(JSON.parse(await fs.readFile(file, "utf8")), file);
   const checkpoint = { dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
-  return { ...unadapted(threads), checkpoint, config, tokenizer: await readTokenizer(dir, config) };
+  const policy = { ...unadapted(threads), checkpoint, config, tokenizer: await readTokenizer(dir, config) };
+  prepareLookup(policy);
+  return policy;
 }
 
 export async function reopenPolicy(dir: string, threads: number): Promise<Policy> {
@@ -35,8 +38,8 @@ function unadapted(threads: number) {
 /** Texts whose words become tokens: the tasks' own, and every number that an answer can hold. */
 function corpus(seed: number, loose: Looseness): string[] {
   const lessons = Array.from({ length: 400 }, (_, i) => makeScene(seed, i)).flatMap((scene) => {
-    const { short, tracks } = taskLessons(scene, loose);
-    return [...short, ...tracks, ...lookingLessons(scene, 2.5)];
+    const random = seededRandom(seed, scene.index, 2);
+    return [...exactExamples(scene).map((e) => looseLesson(e, loose, random)), ...lookingLessons(scene, 2.5)];
   });
   const decimals = Array.from({ length: 101 }, (_, i) => (i / 100).toFixed(2));
   const seconds = Array.from({ length: 101 }, (_, i) => (i / 10).toFixed(1));
@@ -56,20 +59,13 @@ function randomWeights(config: Policy["config"], random: SeededRandom): Weights 
   return new Map(
     parameterSpecs(config).map(({ name, shape }): [string, Float32Array] => {
       const count = elementCount(shape);
-      if (isAttentionBias(name)) return [name, Float32Array.from({ length: count }, () => 0.5 * normal())];
       if (name.endsWith("bias")) return [name, new Float32Array(count)];
       if (shape.length === 1) return [name, new Float32Array(count).fill(1)];
       const fanIn = count / (shape[0] ?? 1);
-      const std = name.includes("embed_tokens") ? 0.05 : 0.7 / Math.sqrt(fanIn);
+      // What a layer adds starts small beside what is there: a token begins as its word, not as noise.
+      const isAdded = /^model.*(o_proj|down_proj)/.test(name);
+      const std = name.includes("embed_tokens") ? 0.1 : (isAdded ? 0.1 : 0.7) / Math.sqrt(fanIn);
       return [name, Float32Array.from({ length: count }, () => std * normal())];
     }),
   );
-}
-
-/**
- * Biases of queries and keys start at random: through the rotary positions they give every head a pattern of where to
- * look that does not depend on content. Nothing else in this architecture says where in the frame a patch is.
- */
-function isAttentionBias(name: string): boolean {
-  return /(q_proj|k_proj|attn\.qkv)\.bias$/.test(name);
 }

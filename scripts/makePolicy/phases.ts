@@ -1,20 +1,18 @@
 /** The cold start, in the order in which things are learnt. */
 export interface Phase {
   readonly name: string;
-  /**
-   * thing: a single object at one moment; pictures: all objects at one moment; slides: eight unrelated moments in a clip;
-   * clips: the tasks, and looking at times.
-   */
-  readonly lessons: "thing" | "pictures" | "slides" | "clips";
+  /** facts: single things to look up; tasks: the tasks, and looking at times, in questions and answers. */
+  readonly lessons: "facts" | "tasks";
   readonly steps: number;
   readonly clipsPerStep: number;
   readonly learningRate: number;
   readonly firstScene: number;
 }
 
+/** First of all, the vision tower alone: what every visual token shows. */
+export const sight = { steps: 900, clipsPerStep: 6, learningRate: 2e-3, firstScene: 0 } as const;
+
 export const phases: readonly Phase[] = [
-  { name: "one thing", lessons: "thing", steps: 700, clipsPerStep: 8, learningRate: 1e-3, firstScene: 0 },
-  { name: "several things", lessons: "pictures", steps: 450, clipsPerStep: 8, learningRate: 1e-3, firstScene: 10_000 },
-  { name: "when", lessons: "slides", steps: 700, clipsPerStep: 3, learningRate: 1e-3, firstScene: 20_000 },
-  { name: "the tasks", lessons: "clips", steps: 800, clipsPerStep: 3, learningRate: 1e-3, firstScene: 30_000 },
+  { name: "facts", lessons: "facts", steps: 1200, clipsPerStep: 4, learningRate: 1e-3, firstScene: 10_000 },
+  { name: "the tasks", lessons: "tasks", steps: 1400, clipsPerStep: 4, learningRate: 1e-3, firstScene: 30_000 },
 ];

@@ -3,10 +3,7 @@ import type { Graph, Value } from "../graph/types.ts";
 import type { TrainableSpec } from "./optimizerGraph.ts";
 import type { PolicyGraph } from "./policyGraph.ts";
 
-/**
- * Ends an accumulate graph: gradients of the loss, added to the inputs `grad.<name>`, as `new_grad.<name>` beside `loss`,
- * `logprobs` and `entropies`.
- */
+/** Ends an accumulate graph: `loss`, `logprobs` and `entropies`, and the gradients. */
 export function finishAccumulate(
   p: PolicyGraph,
   loss: Value,
@@ -18,6 +15,13 @@ export function finishAccumulate(
   g.output("loss", loss);
   g.output("logprobs", logprobs_N);
   g.output("entropies", entropies_N);
+  addGradientOutputs(p, loss, trainable);
+  return g;
+}
+
+/** Gradients of the loss, added to the inputs `grad.<name>`, as `new_grad.<name>`. */
+export function addGradientOutputs(p: PolicyGraph, loss: Value, trainable: readonly TrainableSpec[]): void {
+  const { g } = p;
   const gradients = addGradients(
     g,
     loss,
@@ -28,5 +32,4 @@ export function finishAccumulate(
     if (gradient === undefined) throw new Error("internal: gradient missing");
     g.output(`new_grad.${name}`, g.add(g.input(`grad.${name}`, shape), gradient));
   });
-  return g;
 }

@@ -1,4 +1,4 @@
-import { clipFps, clipFrameCount, frameSidePx } from "./clip-format.ts";
+import { clipDurationSec, clipFps, clipFrameCount, frameSidePx } from "./clip-format.ts";
 import { pathAt } from "./motion.ts";
 import { elementAt, seededRandom } from "./random.ts";
 import { angleAt, colourAt, isOnScreen } from "./scene.ts";
@@ -19,12 +19,20 @@ export function renderScene(scene: Scene, timesSec: readonly number[] = frameTim
   timesSec.forEach((timeSec, frame) => {
     const image = pixels_FHWC.subarray(frame * background.length, (frame + 1) * background.length);
     image.set(background);
+    const dusk = Math.round((stageLight.dusk * timeSec) / clipDurationSec);
+    for (let at = 2; at < image.length; at += 3) image[at] = Math.min(255, (image[at] ?? 0) + dusk);
     scene.objects.forEach((_, object) => {
       if (isOnScreen(scene, object, timeSec)) drawObject(image, scene, object, timeSec);
     });
   });
   return pixels_FHWC;
 }
+
+/**
+ * Light on the background, as brightness added: red from left to right, green from the top down, blue with time. It says
+ * where and when a patch is, as the light of a day or a burnt-in clock does; nothing else in so small a policy does.
+ */
+const stageLight = { right: 60, down: 60, dusk: 70 } as const;
 
 /** Colour of the bar that points from the centre to the top of every shape: it makes the turning of a circle visible. */
 const barRgb = [14, 14, 14] as const;
@@ -40,7 +48,8 @@ function renderBackground(scene: Scene): Uint8ClampedArray {
       const light =
         gradient * ((x - frameSidePx / 2) * dx + (y - frameSidePx / 2) * dy) + noise * (2 * random.next() - 1);
       const at = (y * frameSidePx + x) * 3;
-      for (let c = 0; c < 3; c++) image[at + c] = (rgb[c] ?? 0) + light;
+      const stage = [(stageLight.right * x) / frameSidePx, (stageLight.down * y) / frameSidePx, 0];
+      for (let c = 0; c < 3; c++) image[at + c] = (rgb[c] ?? 0) + (stage[c] ?? 0) + light;
     }
   }
   return image;

@@ -61,8 +61,8 @@ export function makeScene(seed: number, index: number): Scene {
   const events =
     contact === null ? soloEvents(random, count, spareColours) : meetingEvents(random, contact, spareColours);
   const background: Background = {
-    rgb: [random.uniform(24, 62), random.uniform(24, 62), random.uniform(24, 62)],
-    gradient: random.uniform(0, 36),
+    rgb: [random.uniform(20, 26), random.uniform(20, 26), random.uniform(20, 26)],
+    gradient: random.uniform(0, 4),
     gradientRad: random.uniform(0, 2 * Math.PI),
     noise: random.uniform(2, 7),
     noiseSeed: random.below(2 ** 31),
