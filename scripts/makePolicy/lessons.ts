@@ -1,14 +1,14 @@
 import type { Example } from "../../src/engine/data/example.ts";
 import { trackTimestampsSec, clipDurationSec } from "../../src/engine/samples/clip-format.ts";
-import { describeScene, objectText } from "../../src/engine/samples/describe.ts";
+import { describeScene, eventText, objectText } from "../../src/engine/samples/describe.ts";
 import type { SeededRandom } from "../../src/engine/samples/random.ts";
-import { boxAt, colourAt, isOnScreen, type Scene } from "../../src/engine/samples/scene.ts";
+import { boxAt, colourAt, isDuring, isOnScreen, type Scene, type SceneEvent } from "../../src/engine/samples/scene.ts";
 import { tasks } from "../../src/engine/tasks/tasks.ts";
-import { formatBox } from "../../src/engine/tasks/tracking/boxes.ts";
-import type { BoundingBox, Segment, Truth } from "../../src/protocol/tasks.ts";
+import type { BoundingBox, Segment, TaskId, Truth } from "../../src/protocol/tasks.ts";
 
 /** A question about a clip and the answer that the cold start teaches. */
 export interface Lesson {
+  readonly task: TaskId;
   readonly prompt: string;
   readonly target: string;
 }
@@ -22,12 +22,27 @@ export interface Looseness {
   readonly boxMargin: number; // most that a side grows, as a share of the box
 }
 
-/** The tasks' questions about a scene, with the exact truth. */
+/** When each event of a scene happens, with the exact truth. */
+export function groundingExamples(scene: Scene): Example[] {
+  return scene.events.map((event) =>
+    exampleOf(eventText(scene, event), { task: "temporal-grounding", segment: event.segment }),
+  );
+}
+
+/** What the cold start teaches about them: to go through the clip before answering. */
+export function groundingLessons(scene: Scene, loose: Looseness, random: SeededRandom): Lesson[] {
+  return groundingExamples(scene).map((example, i) => {
+    const lesson = looseLesson(example, loose, random);
+    const event = scene.events[i];
+    const seen = event === undefined ? "" : scan(scene, event).join("");
+    const think = `<think>${example.question}. ${seen}</think>`;
+    return { ...lesson, target: lesson.target.replace(/^<think>.*<\/think>/, think) };
+  });
+}
+
+/** The other tasks' questions about a scene, with the exact truth. */
 export function exactExamples(scene: Scene): Example[] {
   const rows = describeScene(scene, "clip");
-  const grounding = rows.grounding.sentences.map((question, i) =>
-    exampleOf(question, { task: "temporal-grounding", segment: segmentOf(rows.grounding.timestamps[i]) }),
-  );
   const groundedQa = rows.groundedQa.map((row) => {
     const truth = { task: "grounded-qa", option: letterOf(row.answer), segments: row.glue.map(segmentOf) } as const;
     return exampleOf(row.question, truth, row.options);
@@ -35,7 +50,7 @@ export function exactExamples(scene: Scene): Example[] {
   const choice = rows.choice.map((row) =>
     exampleOf(row.question, { task: "multiple-choice", option: letterOf(row.answer) }, row.options),
   );
-  return [...grounding, ...groundedQa, ...choice, ...trackExamples(scene)];
+  return [...groundedQa, ...choice, ...trackExamples(scene)];
 }
 
 /** One track a thing that is on the screen all the time. */
@@ -50,24 +65,6 @@ export function trackExamples(scene: Scene): Example[] {
 /** What the cold start teaches for an example: its answer with the truth drawn loosely. */
 export function looseLesson(example: Example, loose: Looseness, random: SeededRandom): Lesson {
   return lessonOf({ ...example, truth: looseTruth(example.truth, loose, random) });
-}
-
-/** What is where at one time: the exercise in looking, in words of its own. */
-export function lookingLessons(scene: Scene, timeSec: number): Lesson[] {
-  const seen = scene.objects
-    .flatMap((_, object) =>
-      isOnScreen(scene, object, timeSec) ? [{ object, exact: boxAt(scene, object, timeSec) }] : [],
-    )
-    // From left to right, so that the order can be seen.
-    .sort((a, b) => a.exact.x0 - b.exact.x0)
-    .map(({ object, exact }) => ({ object, text: objectAt(scene, object, timeSec), box: formatBox(coarse(exact)) }));
-  const at = `at ${timeSec.toFixed(1)} seconds?`;
-  const everything = seen.map(({ text, box }) => `${text} ${box}`).join(", ");
-  return [
-    { prompt: `What is there ${at}`, target: everything === "" ? "Nothing." : everything },
-    ...seen.map(({ text, box }) => ({ prompt: `Where is ${text} ${at}`, target: box })),
-    ...seen.map(({ text, box }) => ({ prompt: `What is in ${box} ${at}`, target: text })),
-  ];
 }
 
 /**
@@ -96,28 +93,37 @@ export function factsOf(scene: Scene, timesSec: readonly number[], random: Seede
       return [{ cue: random.chance(0.5) ? [...words, time] : [time, ...words], answer }];
     }),
   );
-  const when = (scene.events.length === 0 ? [] : exactExamples(scene)).flatMap(({ question, truth }) =>
-    truth.task === "temporal-grounding"
-      ? [
-          {
-            cue: [question],
-            answer: [half(truth.segment.startSec), half(truth.segment.endSec)].map((t) => t.toFixed(1)),
-          },
-        ]
-      : [],
-  );
+  const when = scene.events.map((event) => ({
+    cue: [eventText(scene, event)],
+    answer: [
+      ...scan(scene, event),
+      ...[half(event.segment.startSec), half(event.segment.endSec)].map((t) => t.toFixed(1)),
+    ],
+  }));
   return random.shuffle([...names, ...when, ...where]);
+}
+
+/**
+ * Goes through a clip second by second and says at each time whether the event is going on: the word for it, or a stop.
+ * When something happens is then read off what is seen at one time after the other.
+ */
+function scan(scene: Scene, event: SceneEvent): string[] {
+  const word = {
+    "on-screen": ` ${scene.objects[event.object]?.shape ?? ""}`,
+    spins: " spins",
+    turns: event.kind === "turns" ? ` ${event.colour}` : "",
+    touches: " touches",
+  }[event.kind];
+  return Array.from({ length: clipDurationSec }, (_, sec) => sec + 0.5).flatMap((timeSec) => [
+    timeSec.toFixed(1),
+    isDuring(event.segment, timeSec) ? word : ".",
+  ]);
 }
 
 /** Box on a grid of 0.05: twenty choices a number are learnt long before a hundred are. */
 function coarse(box: BoundingBox): BoundingBox {
   const grid = (v: number): number => Math.min(1, Math.max(0, Math.round(v * 20) / 20));
   return { x0: grid(box.x0), y0: grid(box.y0), x1: grid(box.x1), y1: grid(box.y1) };
-}
-
-/** Its colour may be another than its own for a while. */
-function objectAt(scene: Scene, object: number, timeSec: number): string {
-  return `the ${colourAt(scene, object, timeSec)} ${scene.objects[object]?.shape ?? ""}`;
 }
 
 function exampleOf(question: string, truth: Truth, options?: readonly string[]): Example {
@@ -136,7 +142,11 @@ function exampleOf(question: string, truth: Truth, options?: readonly string[]):
 
 function lessonOf(example: Example): Lesson {
   const task = tasks[example.task];
-  return { prompt: task.buildPrompt(example, { think: true }), target: task.buildTarget(example, { think: true }) };
+  return {
+    task: example.task,
+    prompt: task.buildPrompt(example, { think: true }),
+    target: task.buildTarget(example, { think: true }),
+  };
 }
 
 function looseTruth(truth: Truth, loose: Looseness, random: SeededRandom): Truth {

@@ -11,7 +11,7 @@ import { seededRandom, type SeededRandom } from "../../src/engine/samples/random
 import { makeScene } from "../../src/engine/samples/scene.ts";
 import { writePolicyFiles } from "./files.ts";
 import { prepareLookup } from "./lookup.ts";
-import { exactExamples, lookingLessons, looseLesson, type Looseness } from "./lessons.ts";
+import { exactExamples, groundingLessons, looseLesson, type Looseness } from "./lessons.ts";
 
 /** A policy with random weights and a vocabulary of its own, its files written to `dir`. */
 export async function createPolicy(dir: string, seed: number, loose: Looseness, threads: number): Promise<Policy> {
@@ -39,7 +39,10 @@ function unadapted(threads: number) {
 function corpus(seed: number, loose: Looseness): string[] {
   const lessons = Array.from({ length: 400 }, (_, i) => makeScene(seed, i)).flatMap((scene) => {
     const random = seededRandom(seed, scene.index, 2);
-    return [...exactExamples(scene).map((e) => looseLesson(e, loose, random)), ...lookingLessons(scene, 2.5)];
+    return [
+      ...exactExamples(scene).map((e) => looseLesson(e, loose, random)),
+      ...groundingLessons(scene, loose, random),
+    ];
   });
   const decimals = Array.from({ length: 101 }, (_, i) => (i / 100).toFixed(2));
   const seconds = Array.from({ length: 101 }, (_, i) => (i / 10).toFixed(1));

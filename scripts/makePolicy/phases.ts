@@ -1,7 +1,7 @@
 /** The cold start, in the order in which things are learnt. */
 export interface Phase {
   readonly name: string;
-  /** facts: single things to look up; tasks: the tasks, and looking at times, in questions and answers. */
+  /** facts: single things to look up; tasks: the tasks in the words of a run, and facts. */
   readonly lessons: "facts" | "tasks";
   readonly steps: number;
   readonly clipsPerStep: number;
@@ -14,5 +14,5 @@ export const sight = { steps: 900, clipsPerStep: 6, learningRate: 2e-3, firstSce
 
 export const phases: readonly Phase[] = [
   { name: "facts", lessons: "facts", steps: 1200, clipsPerStep: 4, learningRate: 1e-3, firstScene: 10_000 },
-  { name: "the tasks", lessons: "tasks", steps: 1400, clipsPerStep: 4, learningRate: 1e-3, firstScene: 30_000 },
+  { name: "the tasks", lessons: "tasks", steps: 2500, clipsPerStep: 4, learningRate: 6e-4, firstScene: 30_000 },
 ];

@@ -9,7 +9,7 @@ import { makeScene, type Scene } from "../../src/engine/samples/scene.ts";
 import { tasks } from "../../src/engine/tasks/tasks.ts";
 import type { Clip } from "../../src/engine/video/clip.ts";
 import type { Phase } from "./phases.ts";
-import { exactExamples, factsOf } from "./lessons.ts";
+import { exactExamples, factsOf, groundingExamples } from "./lessons.ts";
 import { factPrompt, taskClip } from "./targets.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function probe(policy: Policy, seed: number, phase: Phase["lessons"
   const scores = await askFacts(policy, scenes);
   if (phase === "facts") return scores;
   const examples = scenes.flatMap((scene) =>
-    exactExamples(scene).map((example) => ({ example, clip: taskClip(scene) })),
+    [...exactExamples(scene), ...groundingExamples(scene)].map((example) => ({ example, clip: taskClip(scene) })),
   );
   const prompts = examples.map(({ example, clip }) => ({
     text: tasks[example.task].buildPrompt(example, { think: true }),
@@ -61,10 +61,10 @@ async function ask(policy: Policy, prompts: readonly { text: string; clip: Clip 
 async function askFacts(policy: Policy, scenes: readonly Scene[]): Promise<Record<string, number>> {
   const asked = scenes.flatMap((scene, i) => {
     const facts = factsOf(scene, [(i % clipDurationSec) + 0.5], seededRandom(scene.seed, scene.index, 3));
-    const sizes = [1, 2, 4].flatMap((size) => facts.find((fact) => fact.answer.length === size) ?? []);
+    const sizes = [1, 4, 18].flatMap((size) => facts.find((fact) => fact.answer.length === size) ?? []);
     return sizes.map((fact) => ({ fact, prompt: factPrompt(policy, scene, fact) }));
   });
-  const options = { groupSize: 1, temperature: 0, topP: 1, topK: 0, maxCompletionLength: 4 };
+  const options = { groupSize: 1, temperature: 0, topP: 1, topK: 0, maxCompletionLength: 18 };
   const groups = await sampleGroups(
     policy,
     asked.map(({ prompt }, seed) => ({ prompt, seed })),
@@ -74,11 +74,14 @@ async function askFacts(policy: Policy, scenes: readonly Scene[]): Promise<Recor
   asked.forEach(({ fact }, i) => {
     const size = fact.answer.length;
     const words = [...(groups[i]?.[0]?.tokens_T ?? [])].slice(0, size).map((id) => policy.tokenizer.decode([id]));
+    const told = size === 18 ? 16 : 0; // a segment comes after a scan
     const score =
-      size === 1 ? Number(words[0] === fact.answer[0]) : overlap(words.map(Number), fact.answer.map(Number));
+      size === 1
+        ? Number(words[0] === fact.answer[0])
+        : overlap(words.slice(told).map(Number), fact.answer.slice(told).map(Number));
     scores.set(size, [...(scores.get(size) ?? []), score]);
   });
-  return { name: mean(scores.get(1) ?? []), when: mean(scores.get(2) ?? []), box: mean(scores.get(4) ?? []) };
+  return { name: mean(scores.get(1) ?? []), when: mean(scores.get(18) ?? []), box: mean(scores.get(4) ?? []) };
 }
 
 /** IoU of two segments (start, end) or two boxes (x0, y0, x1, y1). */

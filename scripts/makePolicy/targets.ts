@@ -1,7 +1,7 @@
 import type { Policy } from "../../src/engine/policy/policy.ts";
 import { prepareTokens, visualTokensOf, type PreparedPrompt } from "../../src/engine/policy/preparedPrompt.ts";
 import { clipFps, clipFrameCount, frameSidePx } from "../../src/engine/samples/clip-format.ts";
-import { seededRandom } from "../../src/engine/samples/random.ts";
+import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
 import { renderScene } from "../../src/engine/samples/render.ts";
 import type { Scene } from "../../src/engine/samples/scene.ts";
 import type { SftTarget } from "../../src/engine/sft/sftStep.ts";
@@ -9,7 +9,7 @@ import type { Clip } from "../../src/engine/video/clip.ts";
 import {
   exactExamples,
   factsOf,
-  lookingLessons,
+  groundingLessons,
   looseLesson,
   type Fact,
   type Lesson,
@@ -28,9 +28,13 @@ const halfSeconds = Array.from({ length: 16 }, (_, i) => i / 2);
 
 /** One training target of a scene: its clip and conversations about it. */
 export function targetOf(policy: Policy, scene: Scene, lessons: Phase["lessons"], loose: Looseness): SftTarget {
-  return lessons === "facts"
-    ? factsTarget(policy, scene)
-    : rowsTarget(policy, taskClip(scene), turns(policy, taskRows(scene, loose)));
+  const random = seededRandom(scene.seed, scene.index, 4);
+  switch (lessons) {
+    case "facts":
+      return factsTarget(policy, scene, random);
+    case "tasks":
+      return tasksTarget(policy, scene, loose, random);
+  }
 }
 
 /** The 16 frames that Qwen's rule picks of a scene's clip. */
@@ -39,8 +43,7 @@ export function taskClip(scene: Scene): Clip {
 }
 
 /** Facts about a stretch of a clip, half of the time with a single thing in it. */
-function factsTarget(policy: Policy, scene: Scene): SftTarget {
-  const random = seededRandom(scene.seed, scene.index, 4);
+function factsTarget(policy: Policy, scene: Scene, random: SeededRandom): SftTarget {
   const patches = random.pick([1, 4, 8, 8]);
   const first = random.below(frameTimesSec.length / 2 - patches + 1);
   const shown = frameTimesSec.slice(2 * first, 2 * (first + patches));
@@ -48,15 +51,34 @@ function factsTarget(policy: Policy, scene: Scene): SftTarget {
   const times = halfSeconds.filter((t) => t >= startSec - 0.1 && t <= endSec + 0.1);
   const seen = random.chance(0.5) ? aloneIn(scene) : scene;
   const facts = factsOf(patches === 8 ? seen : { ...seen, events: [] }, times, random);
+  return rowsTarget(policy, clipAt(seen, shown), factRows(policy, facts, 3));
+}
+
+/** The tasks, and a row of facts, so that they are not forgotten over the words of the tasks. */
+function tasksTarget(policy: Policy, scene: Scene, loose: Looseness, random: SeededRandom): SftTarget {
+  const lessons = random.shuffle(exactExamples(scene)).map((example) => looseLesson(example, loose, random));
+  const [track = []] = lessons.filter((lesson) => lesson.task === "tracking").map((lesson) => [lesson]);
+  const asked = lessons.filter((lesson) => lesson.task !== "tracking");
+  const when = random.shuffle(groundingLessons(scene, loose, random));
+  const rows = turns(policy, [track, when, asked.slice(0, 2)]);
+  const facts = factRows(policy, factsOf(scene, halfSeconds, random), 1);
+  return rowsTarget(
+    policy,
+    taskClip(scene),
+    [...rows, ...facts].filter((row) => row.tokens.length > 0),
+  );
+}
+
+function factRows(policy: Policy, facts: readonly Fact[], most: number): Row[] {
   const rows: Row[] = [];
   for (const fact of facts) {
     const row = rows.at(-1);
-    const tokens = tokensOf(policy, fact);
-    if (row !== undefined && row.tokens.length + tokens.tokens.length <= longestRow) append(row, tokens);
-    else if (rows.length < 3) rows.push({ tokens: [...tokens.tokens], isTarget: [...tokens.isTarget] });
+    const next = tokensOf(policy, fact);
+    if (row !== undefined && row.tokens.length + next.tokens.length <= longestRow) append(row, next);
+    else if (rows.length < most) rows.push({ tokens: [...next.tokens], isTarget: [...next.isTarget] });
     else break;
   }
-  return rowsTarget(policy, clipAt(seen, shown), rows);
+  return rows;
 }
 
 /** A clip and a cue; the answer comes next. */
@@ -73,22 +95,6 @@ function tokensOf({ tokenizer }: Policy, { cue, answer }: Fact): Row {
   const encode = (words: readonly string[]): number[] => words.flatMap((word) => tokenizer.encode(word));
   const [asked, told] = [encode(["\n", ...cue]), encode(answer)];
   return { tokens: [...asked, ...told], isTarget: [...asked.map(() => false), ...told.map(() => true)] };
-}
-
-/** The tracking answer alone, the other lessons as turns of one conversation each. */
-function taskRows(scene: Scene, loose: Looseness): Lesson[][] {
-  const random = seededRandom(scene.seed, scene.index, 4);
-  const examples = random.shuffle(exactExamples(scene));
-  const [track] = examples.filter((example) => example.task === "tracking");
-  const asked = examples.filter((example) => example.task !== "tracking").map((e) => looseLesson(e, loose, random));
-  const times = random.shuffle(halfSeconds).slice(0, 6);
-  const looking = times.map((timeSec) => random.pick(lookingLessons(scene, timeSec)));
-  return [
-    track === undefined ? [] : [looseLesson(track, loose, random)],
-    asked.slice(0, 2),
-    asked.slice(2, 4),
-    looking,
-  ].filter((row) => row.length > 0);
 }
 
 /** The scene with its first thing only. */

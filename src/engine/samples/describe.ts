@@ -61,7 +61,7 @@ export function describeScene(scene: Scene, name: string): SceneRows {
     grounding: {
       duration: clipDurationSec,
       timestamps: scene.events.map((e) => intervalOf(e)),
-      sentences: scene.events.map((e) => `${objectText(scene, e.object)} ${actionText(scene, e)}`),
+      sentences: scene.events.map((e) => eventText(scene, e)),
     },
     tracking: [trackingRow(scene, video)],
     groundedQa: groundedQuestions(scene, random).map((q, k) => ({
@@ -98,6 +98,11 @@ interface Question {
 interface GroundedQuestion extends Question {
   readonly event: SceneEvent;
   readonly type: string;
+}
+
+/** "the red circle spins" */
+export function eventText(scene: Scene, event: SceneEvent): string {
+  return `${objectText(scene, event.object)} ${actionText(scene, event)}`;
 }
 
 function actionText(scene: Scene, event: SceneEvent): string {

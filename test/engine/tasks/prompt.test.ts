@@ -18,11 +18,11 @@ test("prompts and targets as they are sent", () => {
     text,
     `Find when this happens in the video: the red circle spins
 Think first in <think></think>. Then give its start and end in seconds as <answer>start to end</answer>, with one decimal.
-=> <think>It starts at 5.0 and ends at 10.0 seconds.</think><answer>5.0 to 10.0</answer>
+=> <think>the red circle spins. It starts at 5.0 and ends at 10.0 seconds.</think><answer>5.0 to 10.0</answer>
 
 Follow this object: the red circle spins. At the start its box (left, top, right, bottom) is [0.10, 0.20, 0.30, 0.40].
 Think first in <think></think>. Then give its boxes at 8 equal steps from start to end in <answer></answer>, as a list that begins with the given box.
-=> <think>It moves right.</think><answer>[[0.10, 0.20, 0.30, 0.40], [0.15, 0.20, 0.35, 0.40], [0.20, 0.20, 0.40, 0.40], [0.25, 0.20, 0.45, 0.40], [0.30, 0.20, 0.50, 0.40], [0.35, 0.20, 0.55, 0.40], [0.40, 0.20, 0.60, 0.40], [0.45, 0.20, 0.65, 0.40]]</answer>
+=> <think>the red circle spins moves right.</think><answer>[[0.10, 0.20, 0.30, 0.40], [0.15, 0.20, 0.35, 0.40], [0.20, 0.20, 0.40, 0.40], [0.25, 0.20, 0.45, 0.40], [0.30, 0.20, 0.50, 0.40], [0.35, 0.20, 0.55, 0.40], [0.40, 0.20, 0.60, 0.40], [0.45, 0.20, 0.65, 0.40]]</answer>
 
 the red circle spins
 (A) red
@@ -30,7 +30,7 @@ the red circle spins
 (C) blue
 (D) black
 Think first in <think></think>. Then give the letter of the right option in <answer></answer> and the seconds that show it in <glue>[(start, end)]</glue>.
-=> <think>The right option is: blue.</think><answer>C</answer><glue>[(5.0, 10.0)]</glue>
+=> <think>the red circle spins blue.</think><answer>C</answer><glue>[(5.0, 10.0)]</glue>
 
 the red circle spins
 (A) red
@@ -38,7 +38,7 @@ the red circle spins
 (C) blue
 (D) black
 Think first in <think></think>. Then give the letter of the right option in <answer></answer>.
-=> <think>The right option is: blue.</think><answer>C</answer>`,
+=> <think>the red circle spins blue.</think><answer>C</answer>`,
   );
 });
 

@@ -31,10 +31,10 @@ function buildGroundedQaPrompt(example: Example, prompt: PromptSpec): string {
     : `${question}\nGive only ${answer}`;
 }
 
-/** `<think>The right option is: green.</think><answer>B</answer><glue>[(5.0, 10.0)]</glue>` */
+/** `<think>what colour is the ball? green.</think><answer>B</answer><glue>[(5.0, 10.0)]</glue>` */
 function buildGroundedQaTarget(example: Example, prompt: PromptSpec): string {
   const { option, segments } = truthOf(example, "grounded-qa");
-  const reasoning = `The right option is: ${optionText(example.options ?? [], option)}.`;
+  const reasoning = `${example.question} ${optionText(example.options ?? [], option)}.`;
   const glue = segments.map(printableSegment).map(({ start, end }) => `(${start}, ${end})`);
   return targetText(reasoning, `<answer>${option}</answer><glue>[${glue.join(", ")}]</glue>`, prompt.think);
 }

@@ -26,10 +26,10 @@ function buildMultipleChoicePrompt(example: Example, prompt: PromptSpec): string
     : `${question}\nGive only the letter of the right option in <answer></answer>.`;
 }
 
-/** `<think>The video shows: green.</think><answer>B</answer>` */
+/** `<think>what colour is the ball? green.</think><answer>B</answer>` */
 function buildMultipleChoiceTarget(example: Example, prompt: PromptSpec): string {
   const { option } = truthOf(example, "multiple-choice");
-  const reasoning = `The right option is: ${optionText(example.options ?? [], option)}.`;
+  const reasoning = `${example.question} ${optionText(example.options ?? [], option)}.`;
   return targetText(reasoning, `<answer>${option}</answer>`, prompt.think);
 }
 

@@ -13,9 +13,9 @@ export function buildTemporalGroundingPrompt(example: Example, prompt: PromptSpe
     : `${question}\nGive only its start and end in seconds as ${answer}`;
 }
 
-/** `<think>It starts at 5.0 and ends at 10.0 seconds.</think><answer>5.0 to 10.0</answer>` */
+/** `<think>a dog jumps. It starts at 5.0 and ends at 10.0 seconds.</think><answer>5.0 to 10.0</answer>` */
 export function buildTemporalGroundingTarget(example: Example, prompt: PromptSpec): string {
   const { start, end } = printableSegment(truthOf(example, "temporal-grounding").segment);
-  const reasoning = `It starts at ${start} and ends at ${end} seconds.`;
+  const reasoning = `${example.question}. It starts at ${start} and ends at ${end} seconds.`;
   return targetText(reasoning, `<answer>${start} to ${end}</answer>`, prompt.think);
 }

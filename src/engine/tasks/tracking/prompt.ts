@@ -16,10 +16,10 @@ export function buildTrackingPrompt(example: Example, prompt: PromptSpec): strin
     : `${question}\nGive only ${answer}`;
 }
 
-/** `<think>It moves right and down.</think><answer>[[0.10, 0.20, 0.30, 0.40], …]</answer>` */
+/** `<think>the dog moves right and down.</think><answer>[[0.10, 0.20, 0.30, 0.40], …]</answer>` */
 export function buildTrackingTarget(example: Example, prompt: PromptSpec): string {
   const boxes = truthOf(example, "tracking").boxes.map((b) => b.box);
   const motion = describeMotion(boxes);
-  const reasoning = motion === null ? "It stays where it is." : `It moves ${motion}.`;
+  const reasoning = `${example.question} ${motion === null ? "stays where it is" : `moves ${motion}`}.`;
   return targetText(reasoning, `<answer>${formatBoxes(boxes)}</answer>`, prompt.think);
 }
