@@ -65,6 +65,7 @@ export async function readCheckpoint(dir: string): Promise<Checkpoint> {
 async function withGenerationEnds(config: PolicyConfig, dir: string): Promise<PolicyConfig> {
   const file = path.join(dir, "generation_config.json");
   if (!(await exists(file))) return config;
+  // SAFETY: what is not a number is left out below.
   const ends = (await readJson(file)) as { eos_token_id?: unknown } | null;
   const more = [ends?.eos_token_id].flat().filter((id) => typeof id === "number");
   return { ...config, eosTokenIds: [...new Set([...config.eosTokenIds, ...more])] };
