@@ -142,10 +142,10 @@ async function prepareAll(
 async function update(opened: Opened, params: UpdateParams, kept: Map<string, KeptGroup>): Promise<UpdateResult> {
   const { policy, optimizer } = opened;
   const spec = opened.params.spec.grpo;
-  const groups = params.groups.map(({ key, advantages_G }) => {
+  const groups = params.groups.map(({ key, advantages_G, isMasked_G }) => {
     const group = kept.get(key);
     if (group === undefined) throw new Error(`internal: no rollouts of ${key} to update on`);
-    return { key, group, scored: scoredGroup(group, advantages_G, spec.maskTruncatedCompletions) };
+    return { key, group, scored: scoredGroup(group, advantages_G, isMasked_G) };
   });
   const totals = stepTotals(groups.map((g) => g.scored));
   const outcomes: GroupOutcome[] = [];
@@ -171,13 +171,17 @@ async function update(opened: Opened, params: UpdateParams, kept: Map<string, Ke
   };
 }
 
-function scoredGroup(group: KeptGroup, advantages_G: readonly (number | null)[], maskTruncated: boolean): ScoredGroup {
+function scoredGroup(
+  group: KeptGroup,
+  advantages_G: readonly (number | null)[],
+  isMasked_G?: readonly boolean[],
+): ScoredGroup {
   return {
     prompt: group.prompt,
     tokens_G_T: group.completions.map((c) => c.tokens_T),
     oldLogprobs_G_T: group.completions.map((c) => c.logprobs_T),
     advantages_G: group.completions.map((_, k) => advantages_G[k] ?? null),
-    isMasked_G: group.completions.map((c) => maskTruncated && c.finishReason === "length"),
+    isMasked_G: group.completions.map((_, k) => isMasked_G?.[k] ?? false),
   };
 }
 

@@ -87,8 +87,14 @@ export interface UpdateParams {
   /** Iteration over the same rollouts, 0-based (TRL: num_iterations). */
   readonly iteration: number;
   readonly learningRate: number;
-  /** Advantages by prompt key; null leaves the rollout out of the loss. Groups that are absent are left out. */
-  readonly groups: readonly { readonly key: string; readonly advantages_G: readonly (number | null)[] }[];
+  /** By prompt key. Groups that are absent are left out. */
+  readonly groups: readonly {
+    readonly key: string;
+    /** null leaves the rollout out, as if it had not been. */
+    readonly advantages_G: readonly (number | null)[];
+    /** Rollouts without weight that still count in the mean (TRL: mask_truncated_completions); none when absent. */
+    readonly isMasked_G?: readonly boolean[];
+  }[];
 }
 
 export interface UpdateResult {

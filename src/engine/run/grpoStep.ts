@@ -120,12 +120,10 @@ async function updatePolicy(
   const weighted = groups.map(({ prompt, completions_G }, p) => ({
     key: prompt.key,
     advantages_G: completions_G.map((_, k) => advantages_P_G[p]?.[k] ?? null),
+    isMasked_G: completions_G.map(({ sampled }) => maskTruncatedCompletions && sampled.finishReason === "length"),
   }));
-  const hasTokens = groups.some(({ completions_G }, p) =>
-    completions_G.some(
-      ({ sampled }, k) =>
-        weighted[p]?.advantages_G[k] !== null && !(maskTruncatedCompletions && sampled.finishReason === "length"),
-    ),
+  const hasTokens = weighted.some(({ advantages_G, isMasked_G }) =>
+    advantages_G.some((advantage, k) => advantage !== null && isMasked_G[k] === false),
   );
   if (!hasTokens) return [];
   const updates: UpdateResult[] = [];

@@ -127,12 +127,12 @@ test("an update that is not finite changes nothing, and the next one is as if it
   await other.close();
 });
 
-test("completions cut by length are left out of the loss when the spec says so", async () => {
-  const grpo = { maskTruncatedCompletions: true, maxCompletionLength: 4 };
-  const backend = await openBackend(realSpec({ grpo }), null);
+test("masked completions have no weight in the loss", async () => {
+  const backend = await openBackend(realSpec({ grpo: { maxCompletionLength: 4 } }), null);
   const groups = await sampleAll(backend, { maxCompletionLength: 4 });
   assert.ok(groups.every((group) => group.completions.every((c) => c.finishReason === "length")));
-  const update = await backend.update({ iteration: 0, learningRate: 0.001, groups: advantagesOf(groups) });
+  const masked = advantagesOf(groups).map((group) => ({ ...group, isMasked_G: group.advantages_G.map(() => true) }));
+  const update = await backend.update({ iteration: 0, learningRate: 0.001, groups: masked });
   assert.deepEqual([update.loss, update.gradNorm], [0, 0]);
   await backend.close();
 });

@@ -93,11 +93,13 @@ test("several iterations update on the same rollouts", async () => {
 });
 
 test("completions that were cut are left out of the loss, not out of the records", async () => {
-  const seen: (number | null)[] = [];
+  const seen: boolean[] = [];
   const backend = new BanditBackend();
   const update = backend.update.bind(backend);
   backend.update = (params) => {
-    seen.push(...params.groups.flatMap((group) => group.advantages_G));
+    seen.push(...params.groups.flatMap((group) => group.isMasked_G ?? []));
+    // Masked is not dropped: such a completion keeps its advantage and counts in the mean.
+    assert.ok(params.groups.every((group) => group.advantages_G.every((advantage) => advantage !== null)));
     return update(params);
   };
   const { runDir } = await run({ grpo: { ...grpo, steps: 3, maskTruncatedCompletions: true } }, { backend });
@@ -108,10 +110,7 @@ test("completions that were cut are left out of the loss, not out of the records
     }
   }
   assert.ok(recorded.includes(true));
-  assert.deepEqual(
-    seen.map((advantage) => advantage === null),
-    recorded,
-  );
+  assert.deepEqual(seen, recorded);
 });
 
 test("a group whose rewards are all equal has advantages of 0 and is counted", async () => {
