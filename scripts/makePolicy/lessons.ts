@@ -54,7 +54,7 @@ export function exactExamples(scene: Scene): Example[] {
 }
 
 /** One track a thing that is on the screen all the time. */
-export function trackExamples(scene: Scene): Example[] {
+function trackExamples(scene: Scene): Example[] {
   return scene.objects.flatMap((_, object) => {
     if (!trackTimestampsSec.every((t) => isOnScreen(scene, object, t))) return [];
     const boxes = trackTimestampsSec.map((timestampSec) => ({ timestampSec, box: boxAt(scene, object, timestampSec) }));

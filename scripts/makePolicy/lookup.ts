@@ -1,5 +1,4 @@
-import type { Policy } from "../../src/engine/policy/policy.ts";
-import { tensorOf } from "../../src/engine/policy/policy.ts";
+import { tensorOf, type Policy } from "../../src/engine/policy/policy.ts";
 import { colourNames, shapeNames } from "../../src/engine/samples/shapes.ts";
 
 /**
@@ -16,7 +15,7 @@ export const names = {
   time: Array.from({ length: 8 }, (_, sec) => [`${sec}.0`, `${sec}.5`]),
   event: [[" spins"], [" touches"]],
 } as const;
-export type NameKind = keyof typeof names;
+type NameKind = keyof typeof names;
 
 const nameCount = Object.values(names).flat().length;
 const sideSize = 8;

@@ -98,7 +98,7 @@ function tokensOf({ tokenizer }: Policy, { cue, answer }: Fact): Row {
 }
 
 /** The scene with its first thing only. */
-export function aloneIn(scene: Scene): Scene {
+function aloneIn(scene: Scene): Scene {
   return { ...scene, objects: scene.objects.slice(0, 1), events: [] };
 }
 
