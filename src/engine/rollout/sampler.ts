@@ -40,19 +40,32 @@ export async function sampleGroups(
   requests: readonly GroupRequest[],
   options: SamplerOptions,
 ): Promise<readonly (readonly Completion[])[]> {
-  const { groupSize } = options;
-  const batch = requests.length * groupSize;
-  const cache = await prefillAll(policy, requests);
-  const rows = Array.from({ length: batch }, (_, row) => newRow(requests, row, groupSize));
-  let own: OwnCache | undefined;
-  for (let position = 0; position < options.maxCompletionLength; position++) {
-    options.signal?.throwIfAborted();
-    own = grow(policy, own, batch, position);
-    const logits_B_V = await decodeStep(policy, requests, cache, own, rows, position, groupSize);
-    takeTokens(policy, rows, logits_B_V, options);
-    if (rows.every((row) => row.finishReason !== undefined)) break;
+  const { groupSize, maxCompletionLength, signal } = options;
+  const rows = Array.from({ length: requests.length * groupSize }, (_, row) => newRow(requests, row, groupSize));
+  let batch: Batch = {
+    requests,
+    groupSize,
+    rows,
+    cache: await prefillAll(policy, requests),
+    own: { slots: 0, feeds: {} },
+  };
+  for (let position = 0; position < maxCompletionLength; position++) {
+    signal?.throwIfAborted();
+    if (position === batch.own.slots) batch = widen(policy, withoutFinished(policy, batch));
+    const logits_B_V = await decodeStep(policy, batch, position);
+    takeTokens(policy, batch.rows, logits_B_V, options);
+    if (batch.rows.every(isFinished)) break;
   }
   return requests.map((_, i) => rows.slice(i * groupSize, (i + 1) * groupSize).map(finish));
+}
+
+/** What is decoded together: the rows of the prompts that have not ended. */
+interface Batch {
+  readonly requests: readonly GroupRequest[];
+  readonly groupSize: number;
+  readonly rows: readonly Row[];
+  readonly cache: PromptCache;
+  readonly own: OwnCache;
 }
 
 interface Row {
@@ -74,6 +87,53 @@ interface PromptCache {
 interface OwnCache {
   readonly slots: number;
   readonly feeds: Record<string, Float32Array>;
+}
+
+function isFinished(row: Row): boolean {
+  return row.finishReason !== undefined;
+}
+
+/** Prompts whose completions have all ended are let go: long answers do not pay for short ones. */
+function withoutFinished(policy: Policy, batch: Batch): Batch {
+  const { groupSize, rows, cache, own } = batch;
+  const rowsOf = (prompt: number): number[] => Array.from({ length: groupSize }, (_, k) => prompt * groupSize + k);
+  const going = batch.requests.map((_, i) => i).filter((i) => !rowsOf(i).every((row) => isFinished(at(rows, row))));
+  if (going.length === batch.requests.length) return batch;
+  const goingRows = going.flatMap(rowsOf);
+  const { kvHeads, headDim } = policy.config.text;
+  const { prompt_mask, ...keysAndValues } = cache.feeds;
+  return {
+    requests: going.map((i) => at(batch.requests, i)),
+    groupSize,
+    rows: goingRows.map((row) => at(rows, row)),
+    cache: {
+      promptLength: cache.promptLength,
+      feeds: {
+        ...pickBlocks(keysAndValues, going, kvHeads * cache.promptLength * headDim),
+        ...pickBlocks({ prompt_mask }, going, cache.promptLength),
+      },
+    },
+    own: { slots: own.slots, feeds: pickBlocks(own.feeds, goingRows, kvHeads * own.slots * headDim) },
+  };
+}
+
+/** Some blocks of `size` elements of each tensor. */
+function pickBlocks(
+  feeds: Readonly<Record<string, Float32Array | undefined>>,
+  blocks: readonly number[],
+  size: number,
+): Record<string, Float32Array> {
+  const picked: Record<string, Float32Array> = {};
+  for (const [name, data] of Object.entries(feeds)) {
+    if (data !== undefined) picked[name] = concatenated(blocks.map((i) => data.subarray(i * size, (i + 1) * size)));
+  }
+  return picked;
+}
+
+function at<T>(items: readonly T[], i: number): T {
+  const item = items[i];
+  if (item === undefined) throw new Error("internal: row missing");
+  return item;
 }
 
 function newRow(requests: readonly GroupRequest[], row: number, groupSize: number): Row {
@@ -132,36 +192,28 @@ async function prefill(policy: Policy, prompt: PreparedPrompt) {
   return graph.run({ ...weightFeeds(policy, graph), ...prompt.feeds, visual });
 }
 
-function grow(policy: Policy, own: OwnCache | undefined, batch: number, position: number): OwnCache {
-  if (own !== undefined && position < own.slots) return own;
+/** The same keys and values in buffers with room for `slotBucket` more tokens. */
+function widen(policy: Policy, batch: Batch): Batch {
+  const { rows, own } = batch;
   const { kvHeads, headDim, layers } = policy.config.text;
-  const slots = (own?.slots ?? 0) + slotBucket;
+  const slots = own.slots + slotBucket;
+  const narrowWidth = own.slots * headDim;
   const feeds: Record<string, Float32Array> = {};
   for (let layer = 0; layer < layers; layer++) {
     for (const kind of ["k", "v"]) {
       const name = `own_${kind}.${layer}`;
-      const wider = new Float32Array(batch * kvHeads * slots * headDim);
-      const narrow = own?.feeds[name];
-      if (own !== undefined && narrow !== undefined) {
-        const width = own.slots * headDim;
-        for (let r = 0; r < batch * kvHeads; r++)
-          wider.set(narrow.subarray(r * width, (r + 1) * width), r * slots * headDim);
-      }
+      const wider = new Float32Array(rows.length * kvHeads * slots * headDim);
+      const narrow = own.feeds[name] ?? new Float32Array(0);
+      for (let r = 0; r * narrowWidth < narrow.length; r++)
+        wider.set(narrow.subarray(r * narrowWidth, (r + 1) * narrowWidth), r * slots * headDim);
       feeds[name] = wider;
     }
   }
-  return { slots, feeds };
+  return { ...batch, own: { slots, feeds } };
 }
 
-async function decodeStep(
-  policy: Policy,
-  requests: readonly GroupRequest[],
-  cache: PromptCache,
-  own: OwnCache,
-  rows: readonly Row[],
-  position: number,
-  groupSize: number,
-): Promise<Float32Array> {
+async function decodeStep(policy: Policy, batch: Batch, position: number): Promise<Float32Array> {
+  const { requests, groupSize, rows, cache, own } = batch;
   const { kvHeads, headDim, layers } = policy.config.text;
   const shape = { prompts: requests.length, groupSize, promptLength: cache.promptLength, slots: own.slots };
   const key = `decode/${shape.prompts}/${groupSize}/${shape.promptLength}/${own.slots}`;

@@ -109,6 +109,30 @@ test("a completion ends with the end-of-sequence token, which counts, or at the 
   );
 });
 
+test("a prompt whose completions have all ended is let go, and the others go on as if alone", async () => {
+  const options40 = { ...options, maxCompletionLength: 40 };
+  const endsAtOnce = tokensOf(await sampleOne(short, 5, options40)).map((tokens) => tokens[0] ?? 0);
+  const policy = { ...opened.policy, config: { ...opened.policy.config, eosTokenIds: endsAtOnce } };
+  const requests = [
+    { prompt: short, seed: 5 },
+    { prompt: long, seed: 1 },
+    { prompt: short, seed: 2 },
+  ];
+  const together = await sampleGroups(policy, requests, options40);
+  assert.deepEqual(
+    together[0]?.map(({ tokens_T }) => tokens_T.length),
+    [1, 1, 1],
+  );
+  for (const [i, request] of requests.slice(1).entries()) {
+    const [alone = []] = await sampleGroups(policy, [request], options40);
+    assert.deepEqual(tokensOf(together[i + 1] ?? []), tokensOf(alone), `group ${i + 1}`);
+    assert.ok(
+      alone.some(({ tokens_T }) => tokens_T.length > 32),
+      "goes on after the buffers have grown",
+    );
+  }
+});
+
 test("a row that has ended does not change the rows beside it", async () => {
   const whole = tokensOf(await sampleOne(short, 5, options));
   const stop = whole[0]?.[3] ?? 0;
