@@ -1,10 +1,17 @@
 // Builds the extension, the engine's processes and the pages into dist/. `--watch` builds again on change.
 import * as esbuild from "esbuild";
+import fs from "node:fs";
 import path from "node:path";
 import { jsonSchemaPlugin } from "./scripts/jsonSchemaPlugin.mjs";
 
 /** Packages with native parts or files of their own: required at run time. */
 export const external = ["onnxruntime-node", "ffmpeg-static"];
+
+/** CommonJS packages in an ES module ask for `require`. */
+const requireBanner =
+  "import * as bannerModule from 'node:module'; import * as bannerUrl from 'node:url'; import * as bannerPath from 'node:path';" +
+  "const require = bannerModule.createRequire(import.meta.url); const __filename = bannerUrl.fileURLToPath(import.meta.url);" +
+  "const __dirname = bannerPath.dirname(__filename);";
 
 /** What is built, for esbuild. `production` makes it small and leaves source maps out. */
 export function builds({ outdir = "dist", production = false } = {}) {
@@ -51,9 +58,20 @@ export function builds({ outdir = "dist", production = false } = {}) {
         service: "src/engine/server/serviceMain.ts",
         run: "src/engine/server/runMain.ts",
         backend: "src/engine/server/backendMain.ts",
+        rewardHost: "src/engine/hosts/node/rewardHostMain.ts",
       },
       outdir: path.join(outdir, "engine"),
       external,
+    },
+    {
+      // Hooks of the loader thread, which Node loads as a module of its own.
+      ...node,
+      format: "esm",
+      outExtension: { ".js": ".mjs" },
+      entryPoints: { rewardLoader: "src/engine/hosts/node/loaderThread.ts" },
+      outdir: path.join(outdir, "engine"),
+      banner: { js: requireBanner },
+      plugins: [copyPlugin("src/engine/hosts/python/reward_host.py", path.join(outdir, "engine", "reward_host.py"))],
     },
     {
       ...common,
@@ -65,6 +83,14 @@ export function builds({ outdir = "dist", production = false } = {}) {
       loader: { ".ttf": "file", ".svg": "text" },
     },
   ];
+}
+
+/** Copies a file that is no code of ours to bundle. */
+function copyPlugin(from, to) {
+  return {
+    name: "copy",
+    setup: (build) => build.onEnd(() => fs.cpSync(from, to)),
+  };
 }
 
 if (path.resolve(process.argv[1] ?? "") === import.meta.filename) {

@@ -14,6 +14,7 @@ export const errorCodes = [
   "no-checkpoint", // nothing to resume from
   "bad-record", // a record on disk cannot be read
   "backend-died", // the backend process ended unexpectedly
+  "bad-reward", // a reward file cannot be loaded, or has no such function
   "reward-failed", // a reward raised and the spec says to stop
   "diverged", // loss or gradient is not finite
   "not-found",

@@ -1,7 +1,7 @@
 import type { EvaluationRecord, MetricsRecord, RolloutLine, RunState, TimingsRecord } from "./records.ts";
 
 /** Bumped when a message changes shape; a client refuses a run process of another version and says so. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** A request or notification as a value that carries the types of its params and result. */
 export interface RequestMessage<Params, Result> {
@@ -53,10 +53,16 @@ export interface RunProgress {
 
 // --- extension <-> service engine (IPC) -----------------------------------------------------------------------------
 
-export const initializeService = request<
-  { protocolVersion: number; cacheDir: string; ffmpegPath: string | null },
-  { version: string; protocolVersion: number; pid: number }
->("service/initialize");
+export interface InitializeParams {
+  readonly protocolVersion: number;
+  readonly cacheDir: string;
+  readonly ffmpegPath: string | null;
+  /** Setting videoRft.python, or the Python extension's choice; null looks on the PATH. */
+  readonly pythonPath: string | null;
+}
+export const initializeService = request<InitializeParams, { version: string; protocolVersion: number; pid: number }>(
+  "service/initialize",
+);
 export const pingService = request<{ sentAtMs: number }, { sentAtMs: number }>("service/ping");
 export const shutdownService = request<Record<string, never>, Record<string, never>>("service/shutdown");
 /** Starts a detached run process and answers once its socket listens. */

@@ -3,7 +3,7 @@ import type { ErrorData } from "./errors.ts";
 import type { ParsedAnswer, TaskId, Truth } from "./tasks.ts";
 
 /** Records of the run folder. Each line or file carries `version`; older ones are upgraded when they are read. */
-export const recordVersion = 1;
+export const recordVersion = 2;
 
 /** run.json, written once. */
 export interface RunRecord {
@@ -33,6 +33,16 @@ export interface RunRecord {
     readonly cpu: string;
     readonly threads: number;
   };
+}
+
+/**
+ * rewards/step-000000.json: the text of the workspace's reward files that score the steps after this one. A resume goes on
+ * with the same text, but when the run had failed for a reward: then with the mended one, in a file of a later step.
+ */
+export interface RewardSourcesRecord {
+  readonly version: number;
+  /** By absolute path; empty when every reward is a built-in. */
+  readonly sources: Readonly<Record<string, string>>;
 }
 
 export type RunPhase = "starting" | "evaluating" | "sampling" | "scoring" | "updating" | "saving" | "idle";
@@ -87,12 +97,34 @@ export interface TimingsRecord {
 export type FinishReason = "eos" | "length";
 
 export interface RewardPart {
-  readonly name: string;
+  readonly name: string; // built-in or function
   readonly weight: number;
-  /** null: not applicable or failed (see error); left out of the sum. */
+  /** null: does not apply, or failed in a rollout that was dropped; left out of the sum. */
   readonly value: number | null;
+  /** Named numbers that the value was made of. */
+  readonly parts?: Readonly<Record<string, number>> | undefined;
   readonly reason?: string | undefined; // e.g. a parse failure
-  readonly error?: string | undefined;
+  /** Why the call failed; the value is then 0 or null, as the specification says. */
+  readonly error?: RewardError | undefined;
+}
+
+/** How a call of a reward function failed. */
+export const rewardErrorKinds = [
+  "exception", // it raised
+  "timeout", // it took longer than timeoutMs
+  "memory", // its process held more than memoryMb
+  "exit", // its process ended
+  "not-a-number", // it returned NaN, an infinite number, or something else than a result
+  "load", // its file could not be loaded, or has no such function
+  "judge", // the server that it asks did not answer
+] as const;
+export type RewardErrorKind = (typeof rewardErrorKinds)[number];
+
+export interface RewardError {
+  readonly kind: RewardErrorKind;
+  readonly message: string;
+  /** Where in the user's code, innermost last; lines of the source as it is written. */
+  readonly stack?: string | undefined;
 }
 
 export interface CompletionRecord {
@@ -135,6 +167,9 @@ export interface GroupRecord {
   readonly prompt: string; // text of the user turn
   readonly question: string; // the event, the object or the question itself
   readonly options?: readonly string[] | undefined;
+  readonly think: boolean; // whether the prompt asks for reasoning
+  readonly durationSec: number | null; // as annotated
+  readonly row: unknown; // the dataset's row with every column
   readonly promptTokens: number;
   readonly video: SeenVideo;
   readonly truth: Truth;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { rewardKey, rewardSchema } from "./rewardSpec.ts";
 import { taskIds } from "./tasks.ts";
 
 /**
@@ -89,17 +90,6 @@ const dataset = z.strictObject({
 const prompt = z.strictObject({
   think: z.boolean().default(true).describe("Ask for <think>…</think> before the answer."),
   template: z.string().optional().describe("Jinja file that replaces the built-in prompt, relative to this file."),
-});
-
-export const rewardNames = ["format", "tiou", "box-iou", "accuracy"] as const;
-
-const reward = z.strictObject({
-  name: z.enum(rewardNames).describe("Built-in reward."),
-  weight: z.number().default(1).describe("Factor of this reward in the sum."),
-  tasks: z
-    .array(taskId)
-    .optional()
-    .describe("Apply to these tasks only; by default to every task that the reward knows."),
 });
 
 const sampling = {
@@ -202,7 +192,7 @@ export const runSpecSchema = z
     video: video.prefault({}),
     data: z.array(dataset).min(1).describe("Training data; prompts are drawn by weight."),
     prompts: z.partialRecord(taskId, prompt).default({}).describe("Prompt of each task."),
-    rewards: z.array(reward).default([]).describe("Rewards; their weighted sum is the reward of a completion."),
+    rewards: z.array(rewardSchema).default([]).describe("Rewards; their weighted sum is the reward of a completion."),
     grpo: grpo.prefault({}),
     sft: sft.prefault({}),
     evaluate,
@@ -214,6 +204,10 @@ export const runSpecSchema = z
       .default({ everySteps: 50, keep: 3 }),
     runs: z.string().default("runs").describe("Folder that run folders are made in, relative to this file."),
     backend: z.literal("embedded").default("embedded"),
+  })
+  .refine((s) => new Set(s.rewards.map(rewardKey)).size === s.rewards.length, {
+    message: "expected each reward once, and functions of different names",
+    path: ["rewards"],
   })
   .refine((s) => s.method !== "grpo" || s.rewards.length > 0, {
     message: "expected at least one reward for GRPO, found none",
@@ -232,7 +226,6 @@ export const runSpecSchema = z
 export type RunSpec = z.output<typeof runSpecSchema>;
 export type RunSpecInput = z.input<typeof runSpecSchema>;
 export type DatasetSpec = RunSpec["data"][number];
-export type RewardSpec = RunSpec["rewards"][number];
 export type GrpoSpec = RunSpec["grpo"];
 export type SftSpec = RunSpec["sft"];
 export type VideoSpec = RunSpec["video"];

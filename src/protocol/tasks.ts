@@ -1,5 +1,13 @@
 /** The tasks, the units of their answers, and the shapes of truth and parsed answer. Shared by engine, extension and pages. */
-export const taskIds = ["temporal-grounding", "tracking", "grounded-qa", "multiple-choice"] as const;
+export const taskIds = [
+  "temporal-grounding",
+  "tracking",
+  "grounded-qa",
+  "multiple-choice",
+  "classification",
+  "captioning",
+  "open", // anything else: its own prompt, its own rewards
+] as const;
 export type TaskId = (typeof taskIds)[number];
 
 /** Interval in seconds of the source video, `startSec < endSec`. */
@@ -30,7 +38,12 @@ export type Truth =
   | { readonly task: "temporal-grounding"; readonly segment: Segment }
   | { readonly task: "tracking"; readonly boxes: readonly TimedBox[] }
   | { readonly task: "grounded-qa"; readonly option: string; readonly segments: readonly Segment[] }
-  | { readonly task: "multiple-choice"; readonly option: string };
+  | { readonly task: "multiple-choice"; readonly option: string }
+  | { readonly task: "classification"; readonly label: string }
+  /** Captions that are each a right description; `events` are the facts that a judge looks for, when the dataset has them. */
+  | { readonly task: "captioning"; readonly captions: readonly string[]; readonly events: readonly string[] }
+  /** null: nobody says what is right. */
+  | { readonly task: "open"; readonly answer: string | null };
 
 /** Why a completion gave no answer. Never a silent zero. */
 export const parseFailures = [
@@ -55,6 +68,8 @@ export interface ParsedAnswer {
   readonly segments?: readonly Segment[] | undefined;
   readonly boxes?: readonly BoundingBox[] | undefined;
   readonly option?: string | undefined;
+  /** The answer as it is written: a label, a caption, free text. */
+  readonly text?: string | undefined;
   /** Empty when everything that the task asks for was found. */
   readonly failures: readonly ParseFailure[];
 }

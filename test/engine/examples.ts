@@ -1,4 +1,6 @@
 import type { Example } from "../../src/engine/data/example.ts";
+import { tasks } from "../../src/engine/tasks/tasks.ts";
+import type { RewardCompletion, RewardExample, RewardItem } from "../../src/protocol/reward.ts";
 import type { Truth } from "../../src/protocol/tasks.ts";
 
 /** Examples for tests, built in memory. */
@@ -34,3 +36,33 @@ export const trackingExample = exampleOf({
     box: { x0: 0.1 + i * 0.05, y0: 0.2, x1: 0.3 + i * 0.05, y1: 0.4 },
   })),
 });
+
+export const classificationExample = exampleOf({ task: "classification", label: "High" });
+
+export const captionExample = exampleOf({
+  task: "captioning",
+  captions: ["a red circle spins, then a star leaves"],
+  events: ["a red circle spins", "a star leaves"],
+});
+
+export const openExample = exampleOf({ task: "open", answer: "twice" });
+
+/** An answer as a reward function gets it. */
+export function rewardItem(
+  text: string,
+  example: Example,
+  changes: Partial<RewardExample> & { readonly completion?: Partial<RewardCompletion> } = {},
+): RewardItem {
+  const { completion, ...exampleChanges } = changes;
+  return {
+    completion: {
+      id: "1/0/0",
+      text,
+      parsed: tasks[example.task].parse(text, example),
+      tokenCount: 1,
+      finishReason: "eos",
+      ...completion,
+    },
+    example: { ...example, frames: null, prompt: `When? ${example.question}`, think: true, ...exampleChanges },
+  };
+}

@@ -39,6 +39,7 @@ function clientOf(options: { servicePath?: string; heartbeat?: Heartbeat } = {})
     servicePath: options.servicePath ?? servicePath,
     cacheDir: path.join(dir, "cache"),
     ffmpegPath: null,
+    pythonPath: null,
     cwd: dir,
   };
   const engineLog = { info: write, warn: write, error: write };

@@ -138,7 +138,9 @@ function groundedQa(step: number): GroupRecord {
   const parts = answers.map(({ parsed }, k) => [
     part("format", 1),
     part("accuracy", "option" in parsed && parsed.option === "B" ? 1 : 0),
-    k === 5 ? { ...part("tiou", null), error: "Timed out after 1000 ms" } : part("tiou", 0.9 - 0.08 * k),
+    k === 5
+      ? { ...part("tiou", null), error: { kind: "timeout", message: "Timed out after 1000 ms" } as const }
+      : part("tiou", 0.9 - 0.08 * k),
   ]);
   const record = group(
     step,
@@ -216,11 +218,17 @@ function group(
       tracking: "tracking",
       "grounded-qa": "grounded-qa",
       "multiple-choice": "choice",
+      classification: "quality",
+      captioning: "captions",
+      open: "open",
     }[task],
     exampleId: `clip_${100 + step}_${index}`,
     task,
     prompt: question,
     question,
+    think: true,
+    durationSec: 8,
+    row: null,
     promptTokens: 180,
     video: {
       path: "/home/ada/shapes/videos/clip_142.mp4",

@@ -37,6 +37,9 @@ export const taskLabels: Readonly<Record<TaskId, string>> = {
   tracking: "Tracking",
   "grounded-qa": "Grounded QA",
   "multiple-choice": "Multiple choice",
+  classification: "Classification",
+  captioning: "Captioning",
+  open: "Open question",
 };
 
 export const phaseLabels: Readonly<Record<RunPhase, string>> = {

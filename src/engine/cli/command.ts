@@ -118,6 +118,7 @@ const badInputCodes: ReadonlySet<string> = new Set([
   "bad-data",
   "bad-video",
   "bad-record",
+  "bad-reward",
   "run-locked",
   "run-exists",
   "no-checkpoint",

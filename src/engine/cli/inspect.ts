@@ -66,7 +66,7 @@ export function formatGroup(line: RolloutLine, columns: number): string {
 function formatCompletion(completion: CompletionRecord, k: number, columns: number): string {
   const parts = completion.rewards.map(
     ({ name, value, error, reason }) =>
-      `${name} ${error !== undefined ? `error: ${error}` : formatNumber(value)}${reason === undefined ? "" : ` (${reason})`}`,
+      `${name} ${error !== undefined ? `error: ${error.message}` : formatNumber(value)}${reason === undefined ? "" : ` (${reason})`}`,
   );
   const end = completion.finishReason === "length" ? ", cut by length" : "";
   const head = `  #${k} ${parts.join(", ")}, ${completion.tokenCount} tokens${end}`;
@@ -74,14 +74,12 @@ function formatCompletion(completion: CompletionRecord, k: number, columns: numb
 }
 
 /** A lane, where there are times, and the answer in words. */
-function formatAnswer(
-  answer: Pick<ParsedAnswer, "segment" | "segments" | "boxes" | "option" | "failures">,
-  durationSec: number,
-): [string, string] {
+function formatAnswer(answer: Omit<ParsedAnswer, "task">, durationSec: number): [string, string] {
   const segments = answer.segment === undefined ? (answer.segments ?? []) : [answer.segment];
   const lane = segments.length > 0 ? formatLane(segments, durationSec, laneWidth) : "";
   const words = [
     ...(answer.option === undefined ? [] : [answer.option]),
+    ...(answer.text === undefined ? [] : [answer.text]),
     ...segments.map(formatSegment),
     ...(answer.boxes ?? []).slice(0, shownBoxes).map(formatBox),
     ...((answer.boxes?.length ?? 0) > shownBoxes ? [`… ${answer.boxes?.length} boxes`] : []),
@@ -100,6 +98,12 @@ function truthAsAnswer(truth: Truth): Parameters<typeof formatAnswer>[0] {
       return { option: truth.option, segments: truth.segments, failures: [] };
     case "multiple-choice":
       return { option: truth.option, failures: [] };
+    case "classification":
+      return { text: truth.label, failures: [] };
+    case "captioning":
+      return { text: truth.captions[0], failures: [] };
+    case "open":
+      return { text: truth.answer ?? undefined, failures: [] };
     default:
       return truth satisfies never;
   }

@@ -11,7 +11,7 @@ import { formatBar, formatTable } from "./text.ts";
 
 /** Settings of a program that is started from a terminal; VIDEO_RFT_FFMPEG and VIDEO_RFT_CACHE are read further down. */
 export function terminalSettings(): EngineSettings {
-  return { engineDir: __dirname, cacheDir: resolveCacheDir(), ffmpegPath: null };
+  return { engineDir: __dirname, cacheDir: resolveCacheDir(), ffmpegPath: null, pythonPath: null };
 }
 
 export async function run(input: CommandInput): Promise<ExitStatus> {

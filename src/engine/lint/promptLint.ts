@@ -4,6 +4,7 @@ import type { TaskId } from "../../protocol/tasks.ts";
 import { blockTags } from "../rewards/blocks.ts";
 import { tagsOf } from "../rewards/format.ts";
 import { tasksOfReward } from "../rewards/rewards.ts";
+import { rewardKey } from "../../protocol/rewardSpec.ts";
 import type { TemplateTexts } from "../tasks/prompt.ts";
 import { buildPrompt, fixedExample, promptOf } from "../tasks/prompt.ts";
 import type { LintFinding } from "./finding.ts";
@@ -24,14 +25,14 @@ export function lintRewards(spec: RunSpec): LintFinding[] {
     const known = tasksOfReward(reward);
     if (known.some((task) => dataTasks.has(task))) return [];
     const applies = known.length === 0 ? "to no task" : `to ${known.join(", ")}`;
-    const message = `rewards[${i}] (${reward.name}) applies ${applies}, and the training data has ${[...dataTasks].join(", ")}. Change its "tasks" or remove it.`;
+    const message = `rewards[${i}] (${rewardKey(reward)}) applies ${applies}, and the training data has ${[...dataTasks].join(", ")}. Change its "tasks" or remove it.`;
     return [finding("reward-without-data", "warning", message)];
   });
   return [...unused, ...[...dataTasks].flatMap((task) => lintTaskRewards(spec, task))];
 }
 
 function lintTaskRewards(spec: RunSpec, task: TaskId): LintFinding[] {
-  const names = spec.rewards.filter((r) => r.weight !== 0 && tasksOfReward(r).includes(task)).map((r) => r.name);
+  const names = spec.rewards.filter((r) => r.weight !== 0 && tasksOfReward(r).includes(task)).map(rewardKey);
   if (names.length === 0) {
     const message = `No reward applies to ${task}: its reward is always 0 and nothing is learnt from it. Add one.`;
     return [finding("task-without-reward", "error", message)];
@@ -58,7 +59,7 @@ function lintPrompt(spec: RunSpec, task: TaskId, templateText: string | undefine
     const message = `The prompt of ${task} does not show the question. Use {{ question }} in its template.`;
     findings.push(finding("question-missing", "error", message));
   }
-  const isFormatRewarded = spec.rewards.some((r) => r.name === "format" && tasksOfReward(r).includes(task));
+  const isFormatRewarded = spec.rewards.some((r) => rewardKey(r) === "format" && tasksOfReward(r).includes(task));
   return isFormatRewarded ? [...findings, ...lintTags(task, prompt.think, text)] : findings;
 }
 

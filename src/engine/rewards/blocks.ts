@@ -16,7 +16,7 @@ interface TagMark {
  * never opened (a template that writes `<think>` itself). Linear in the length of the text.
  */
 export function lastBlock(text: string, tag: AnswerTag): string | null {
-  const visible = withoutReasoning(text);
+  const visible = visibleText(text);
   let open: number | null = null;
   let content: string | null = null;
   for (const mark of tagMarks(visible)) {
@@ -53,15 +53,8 @@ export function layoutProblem(text: string, tags: readonly BlockTag[]): string |
   return text.slice(position).trim() === "" ? null : "text-outside-tags";
 }
 
-function tagProblem(marks: readonly TagMark[], tag: BlockTag, isAsked: boolean): string | null {
-  const opening = marks.filter((m) => m.tag === tag && !m.isClosing).length;
-  const closing = marks.filter((m) => m.tag === tag && m.isClosing).length;
-  if (!isAsked) return opening + closing === 0 ? null : `unasked-${tag}-tag`;
-  if (opening === 0 || closing === 0) return `no-${tag}-tag`;
-  return opening === 1 && closing === 1 ? null : `repeated-${tag}-tag`;
-}
-
-function withoutReasoning(text: string): string {
+/** What stands outside the reasoning. */
+export function visibleText(text: string): string {
   const marks = tagMarks(text).filter((m) => m.tag === "think");
   const first = marks[0];
   if (first === undefined) return text;
@@ -77,6 +70,14 @@ function withoutReasoning(text: string): string {
   if (position !== null) pieces.push(text.slice(position));
   // A space, so that the halves of a torn tag do not become one.
   return pieces.join(" ");
+}
+
+function tagProblem(marks: readonly TagMark[], tag: BlockTag, isAsked: boolean): string | null {
+  const opening = marks.filter((m) => m.tag === tag && !m.isClosing).length;
+  const closing = marks.filter((m) => m.tag === tag && m.isClosing).length;
+  if (!isAsked) return opening + closing === 0 ? null : `unasked-${tag}-tag`;
+  if (opening === 0 || closing === 0) return `no-${tag}-tag`;
+  return opening === 1 && closing === 1 ? null : `repeated-${tag}-tag`;
 }
 
 function tagMarks(text: string): TagMark[] {

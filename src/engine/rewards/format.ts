@@ -1,7 +1,8 @@
-import type { ParseFailure, TaskId } from "../../protocol/tasks.ts";
+import { taskIds, type ParseFailure, type TaskId } from "../../protocol/tasks.ts";
 import type { BlockTag } from "./blocks.ts";
 import { layoutProblem } from "./blocks.ts";
-import type { Reward, RewardInput, RewardOutput } from "./reward.ts";
+import type { RewardItem, RewardOutput } from "../../protocol/reward.ts";
+import type { Reward } from "./reward.ts";
 
 /** Tags that the answer of a task consists of. */
 export const answerTags: Readonly<Record<TaskId, readonly BlockTag[]>> = {
@@ -9,6 +10,9 @@ export const answerTags: Readonly<Record<TaskId, readonly BlockTag[]>> = {
   tracking: ["answer"],
   "grounded-qa": ["answer", "glue"],
   "multiple-choice": ["answer"],
+  classification: ["answer"],
+  captioning: ["answer"],
+  open: ["answer"],
 };
 
 /** Tags that a completion must have, in their order. */
@@ -32,11 +36,10 @@ const formFailures: readonly ParseFailure[] = [
  * for `<think>` or `<glue>` where the prompt does not, while here the tags follow the prompt.
  */
 export const formatReward: Reward = {
-  name: "format",
-  tasks: ["temporal-grounding", "tracking", "grounded-qa", "multiple-choice"],
-  score(input: RewardInput): RewardOutput {
-    const layout = layoutProblem(input.text, tagsOf(input.example.task, input.think));
-    const reason = layout ?? input.parsed.failures.find((failure) => formFailures.includes(failure));
+  tasks: taskIds,
+  score({ completion, example }: RewardItem): RewardOutput {
+    const layout = layoutProblem(completion.text, tagsOf(example.task, example.think));
+    const reason = layout ?? completion.parsed.failures.find((failure) => formFailures.includes(failure));
     return reason === undefined ? { value: 1 } : { value: 0, reason };
   },
 };

@@ -1,27 +1,18 @@
-import type { FinishReason } from "../../protocol/records.ts";
-import type { ParsedAnswer, TaskId } from "../../protocol/tasks.ts";
-import type { Example } from "../data/example.ts";
+import type { RewardItem, RewardOutput } from "../../protocol/reward.ts";
+import type { BuiltInReward, BuiltInRewardName } from "../../protocol/rewardSpec.ts";
+import type { TaskId } from "../../protocol/tasks.ts";
 
-export interface RewardInput {
-  readonly text: string;
-  readonly parsed: ParsedAnswer;
-  readonly tokenCount: number;
-  readonly finishReason: FinishReason;
-  readonly example: Example;
-  /** Whether the prompt asks for reasoning before the answer. */
-  readonly think: boolean;
-}
+/** Built-in rewards that ask a server; what they ask and how they read the answer is here, asking is not (hosts/judge). */
+export const judgedRewardNames = ["event-recall", "semantic-similarity"] as const;
+export type JudgedRewardName = (typeof judgedRewardNames)[number];
+export type JudgedReward = Extract<BuiltInReward, { name: JudgedRewardName }>;
 
-export interface RewardOutput {
-  /** In [0, 1] for built-ins. */
-  readonly value: number;
-  /** Why it is what it is, e.g. a parse failure. */
-  readonly reason?: string | undefined;
-}
+/** Built-in rewards that are functions of what they are given. */
+export type PureRewardName = Exclude<BuiltInRewardName, JudgedRewardName>;
+export type PureReward = Exclude<BuiltInReward, JudgedReward>;
 
-/** A built-in reward: a pure function and the tasks it knows. */
-export interface Reward {
-  readonly name: string;
+/** A built-in reward: a pure function and the tasks it knows. `Spec` is its row of the specification, with its options. */
+export interface Reward<Spec extends PureReward = PureReward> {
   readonly tasks: readonly TaskId[];
-  score(input: RewardInput): RewardOutput;
+  score(item: RewardItem, spec: Spec): RewardOutput;
 }

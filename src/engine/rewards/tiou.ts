@@ -1,6 +1,7 @@
 import type { ParseFailure } from "../../protocol/tasks.ts";
 import { segmentSetIou, tIou } from "../metrics/segments.ts";
-import type { Reward, RewardInput, RewardOutput } from "./reward.ts";
+import type { RewardItem, RewardOutput } from "../../protocol/reward.ts";
+import type { Reward } from "./reward.ts";
 
 /**
  * Temporal IoU with the true segment, in [0, 1]; for grounded QA the IoU of the merged sets of segments. VideoChat-R1's
@@ -8,9 +9,8 @@ import type { Reward, RewardInput, RewardOutput } from "./reward.ts";
  * an answer that cannot be read gives 0 with its reason instead of the value of the example before it.
  */
 export const tiouReward: Reward = {
-  name: "tiou",
   tasks: ["temporal-grounding", "grounded-qa"],
-  score({ parsed, example }: RewardInput): RewardOutput {
+  score({ completion: { parsed }, example }: RewardItem): RewardOutput {
     const { truth } = example;
     if (truth.task === "temporal-grounding") {
       if (parsed.segment === undefined) return { value: 0, reason: parsed.failures[0] ?? "no-interval" };

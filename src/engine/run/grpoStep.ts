@@ -2,16 +2,17 @@ import { UserError } from "../../protocol/errors.ts";
 import type { ErrorData } from "../../protocol/errors.ts";
 import type { Example } from "../data/example.ts";
 import { computeAdvantages } from "../grpo/advantages.ts";
-import type { SampledGroup, UpdateResult } from "./backend.ts";
+import type { UpdateResult } from "./backend.ts";
 import { learningRateAt } from "./learningRate.ts";
 import { failedGroupRecord, groupRecord, groupTokens } from "./rolloutRecords.ts";
+import { isWorkspaceReward, rewardKey } from "../../protocol/rewardSpec.ts";
+import type { RunSpec } from "../../protocol/spec.ts";
 import { scoreGroups } from "./scoreGroups.ts";
-import type { ScoredGroup, StepPrompt } from "./scoreGroups.ts";
+import type { RolledOut, ScoredGroup, StepPrompt } from "./scoreGroups.ts";
 import { samplerSeed, toStepPrompts } from "./step.ts";
 import type { StepContext, StepOutcome } from "./step.ts";
 import { countTokens, rolloutMetrics, updateMetrics } from "./stepMetrics.ts";
 
-type RolledOut = { readonly prompt: StepPrompt; readonly sampled: Extract<SampledGroup, { ok: true }> };
 type Failed = { readonly prompt: StepPrompt; readonly failure: ErrorData };
 
 /**
@@ -30,7 +31,7 @@ export async function grpoStep(step: number, examples: readonly Example[], conte
   const sampledSec = nowSec();
 
   enter("scoring", 0, rolledOut.length);
-  const groups = scoreGroups(rolledOut, spec);
+  const groups = await scoreGroups(rolledOut, step, spec, context.scorer);
   const advantages_P_G = computeAdvantages(
     groups.map((group) => group.completions_G.map((completion) => completion.reward)),
     spec.grpo.scaleRewards,
@@ -39,8 +40,9 @@ export async function grpoStep(step: number, examples: readonly Example[], conte
 
   const firstFailure = failed[0]?.failure;
   const badVideo = firstFailure !== undefined && spec.video.onBadVideo === "fail" ? new UserError(firstFailure) : null;
+  const stopping = badVideo ?? findRewardFailure(step, groups, spec);
   const learningRate = learningRateAt(step, spec.grpo);
-  const updates = badVideo === null ? await updatePolicy(groups, advantages_P_G, learningRate, context) : [];
+  const updates = stopping === null ? await updatePolicy(groups, advantages_P_G, learningRate, context) : [];
   const updatedSec = nowSec();
 
   const firstUpdate = new Map(updates[0]?.groups.map((group) => [group.key, group.meanKl_G]));
@@ -64,7 +66,7 @@ export async function grpoStep(step: number, examples: readonly Example[], conte
       updateSec: updatedSec - scoredSec,
       sampledTokens: groups.flatMap((g) => g.sampled.completions).reduce((sum, c) => sum + c.tokens_T.length, 0),
     },
-    problem: badVideo ?? findDivergence(step, updates.at(-1)),
+    problem: stopping ?? findDivergence(step, updates.at(-1)),
   };
 }
 
@@ -77,6 +79,26 @@ export function findDivergence(step: number, update: { loss: number; gradNorm: n
     message: `the update is not finite: loss ${update.loss}, gradient norm ${update.gradNorm}`,
     hint: "Lower learningRate or raise warmupSteps in the specification and start again from a checkpoint.",
   });
+}
+
+/** The first call that failed of a reward whose failure ends the run. */
+function findRewardFailure(step: number, groups: readonly ScoredGroup[], spec: RunSpec): UserError | null {
+  const stopping = new Set(
+    spec.rewards.filter((r) => isWorkspaceReward(r) && r.onError === "stop").map((reward) => rewardKey(reward)),
+  );
+  for (const { prompt, completions_G } of groups) {
+    for (const [k, { parts }] of completions_G.entries()) {
+      const failed = parts.find((part) => part.error !== undefined && stopping.has(part.name));
+      if (failed?.error === undefined) continue;
+      return new UserError({
+        code: "reward-failed",
+        where: `rollout ${step}/${prompt.group}/${k}`,
+        message: `the reward ${failed.name} failed: ${failed.error.message}`,
+        hint: 'Mend the reward and resume the run, or set its "onError" to "zero" or "drop".',
+      });
+    }
+  }
+  return null;
 }
 
 async function samplePrompts(

@@ -4,6 +4,7 @@ import type { CompletionRecord, FailedGroupRecord, GroupRecord } from "../../pro
 import { unbiasedStd } from "../grpo/advantages.ts";
 import { mean } from "../metrics/statistics.ts";
 import type { CompletionTokens } from "../store/tokens.ts";
+import { completionId } from "./scoreGroups.ts";
 import type { ScoredCompletion, ScoredGroup, StepPrompt } from "./scoreGroups.ts";
 
 /** The line of rollouts/*.jsonl. `meanKl_G` comes from the first update on these rollouts; null without one. */
@@ -26,6 +27,9 @@ export function groupRecord(
     prompt: prompt.text,
     question: example.question,
     ...(example.options === undefined ? {} : { options: example.options }),
+    think: group.think,
+    durationSec: example.durationSec,
+    row: example.row,
     promptTokens: sampled.promptTokens,
     video: sampled.video,
     truth: example.truth,
@@ -69,8 +73,4 @@ function completionRecord(
     meanKl,
     meanEntropy: sampled.entropies_T.length === 0 ? 0 : mean([...sampled.entropies_T]),
   };
-}
-
-function completionId(step: number, prompt: StepPrompt, k: number): string {
-  return `${step}/${prompt.group}/${k}`;
 }

@@ -30,8 +30,8 @@ export class RunSession {
     this.#data = data;
     this.#reporter = reporter;
     const enter = (phase: RunPhase, done: number, total: number): void => this.#enter(phase, done, total);
-    const { backend, folder } = params;
-    this.context = { backend, record: folder.record, promptText: data.promptText, enter, nowSec };
+    const { backend, scorer, folder } = params;
+    this.context = { backend, scorer, record: folder.record, promptText: data.promptText, enter, nowSec };
   }
 
   /** Takes the folder back to its newest checkpoint and says where to go on from. */

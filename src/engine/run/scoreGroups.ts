@@ -1,8 +1,9 @@
 import type { RewardPart } from "../../protocol/records.ts";
+import type { RewardExample } from "../../protocol/reward.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
 import type { ParsedAnswer } from "../../protocol/tasks.ts";
 import type { Example } from "../data/example.ts";
-import { scoreCompletion } from "../rewards/rewards.ts";
+import type { Scored, ScoreGroup } from "../score/scorer.ts";
 import { promptOf } from "../tasks/prompt.ts";
 import { tasks } from "../tasks/tasks.ts";
 import type { SampledCompletion, SampledGroup } from "./backend.ts";
@@ -26,31 +27,73 @@ export interface ScoredCompletion {
 /** The rollouts of one prompt with their rewards. */
 export interface ScoredGroup {
   readonly prompt: StepPrompt;
+  readonly think: boolean;
   readonly sampled: Extract<SampledGroup, { ok: true }>;
   readonly completions_G: readonly ScoredCompletion[];
 }
 
-/** Parses every completion with its task's parser and sums up its rewards. */
-export function scoreGroups(
-  groups: readonly { readonly prompt: StepPrompt; readonly sampled: Extract<SampledGroup, { ok: true }> }[],
+export interface RolledOut {
+  readonly prompt: StepPrompt;
+  readonly sampled: Extract<SampledGroup, { ok: true }>;
+}
+
+/** Scores groups of completions; see score/scorer.ts. */
+export interface GroupScorer {
+  score(groups: readonly ScoreGroup[]): Promise<Scored[][]>;
+}
+
+/** Parses every completion with its task's parser and has its rewards summed up. */
+export async function scoreGroups(
+  groups: readonly RolledOut[],
+  step: number,
   spec: RunSpec,
-): ScoredGroup[] {
-  return groups.map(({ prompt, sampled }) => ({
+  scorer: GroupScorer,
+): Promise<ScoredGroup[]> {
+  const asked = groups.map(({ prompt, sampled }) => scoreGroupOf(prompt, sampled, step, spec));
+  const scored = await scorer.score(asked);
+  return groups.map(({ prompt, sampled }, g) => ({
     prompt,
+    think: promptOf(spec.prompts, prompt.example.task).think,
     sampled,
-    completions_G: sampled.completions.map((completion) => scoreOne(completion, prompt.example, spec)),
+    completions_G: sampled.completions.map((completion, k) => {
+      const [input, output] = [asked[g]?.completions[k], scored[g]?.[k]];
+      if (input === undefined || output === undefined) throw new Error("internal: a completion was not scored");
+      return { sampled: completion, parsed: input.parsed, ...output };
+    }),
   }));
 }
 
-function scoreOne(sampled: SampledCompletion, example: Example, spec: RunSpec): ScoredCompletion {
-  const parsed = tasks[example.task].parse(sampled.text, example);
-  const { parts, reward } = scoreCompletion(spec.rewards, {
-    text: sampled.text,
-    parsed,
-    tokenCount: sampled.tokens_T.length,
-    finishReason: sampled.finishReason,
-    example,
-    think: promptOf(spec.prompts, example.task).think,
-  });
-  return { sampled, parsed, parts, reward };
+/** Name of a completion: "<step>/<group>/<k>". */
+export function completionId(step: number, prompt: StepPrompt, k: number): string {
+  return `${step}/${prompt.group}/${k}`;
+}
+
+function scoreGroupOf(prompt: StepPrompt, sampled: RolledOut["sampled"], step: number, spec: RunSpec): ScoreGroup {
+  const { example } = prompt;
+  return {
+    example: rewardExampleOf(prompt, sampled, promptOf(spec.prompts, example.task).think),
+    completions: sampled.completions.map((completion, k) => ({
+      id: completionId(step, prompt, k),
+      text: completion.text,
+      parsed: tasks[example.task].parse(completion.text, example),
+      tokenCount: completion.tokens_T.length,
+      finishReason: completion.finishReason,
+      tokenIds: [...completion.tokens_T],
+    })),
+  };
+}
+
+function rewardExampleOf(
+  { example, text }: StepPrompt,
+  { video }: RolledOut["sampled"],
+  think: boolean,
+): RewardExample {
+  const { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx } = video;
+  return {
+    ...example,
+    durationSec: example.durationSec ?? video.durationSec,
+    frames: { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx },
+    prompt: text,
+    think,
+  };
 }

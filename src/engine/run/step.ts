@@ -4,12 +4,13 @@ import type { Example } from "../data/example.ts";
 import type { CompletionTokens } from "../store/tokens.ts";
 import type { Backend } from "./backend.ts";
 import { deriveSeed } from "./random.ts";
-import type { StepPrompt } from "./scoreGroups.ts";
+import type { GroupScorer, StepPrompt } from "./scoreGroups.ts";
 import type { StepMetrics } from "./stepMetrics.ts";
 
 /** What a step works with. */
 export interface StepContext {
   readonly backend: Backend;
+  readonly scorer: GroupScorer;
   readonly record: RunRecord;
   readonly promptText: (example: Example) => string;
   /** Says which phase begins; `done` of `total` within it. */

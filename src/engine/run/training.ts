@@ -1,3 +1,4 @@
+import fs from "node:fs/promises";
 import type { RunFolder } from "../store/runFolder.ts";
 import type { Backend } from "./backend.ts";
 import type { RunEvents } from "./events.ts";
@@ -5,6 +6,7 @@ import { grpoStep } from "./grpoStep.ts";
 import { createPromptOrder } from "./promptOrder.ts";
 import { readRunData } from "./runData.ts";
 import { createRunReporter, reportFailure } from "./runReporter.ts";
+import type { GroupScorer } from "./scoreGroups.ts";
 import type { RunReporter } from "./runReporter.ts";
 import { readRunResult } from "./runResult.ts";
 import type { RunResult } from "./runResult.ts";
@@ -17,6 +19,8 @@ export interface TrainingParams {
   readonly folder: RunFolder;
   /** Not open yet; not closed here. */
   readonly backend: Backend;
+  /** Not open yet; not closed here. */
+  readonly scorer: RunScorer;
   readonly cacheDir: string;
   readonly ffmpegPath: string | null;
   readonly threads: number;
@@ -24,6 +28,12 @@ export interface TrainingParams {
   /** Aborting it ends the run after the step at hand, with a checkpoint. */
   readonly stop: AbortSignal;
   readonly measureBackendRssBytes: () => Promise<number>;
+}
+
+/** A scorer of the run's rewards; see score/scorer.ts. */
+export interface RunScorer extends GroupScorer {
+  /** Loads the reward files, and answers their text. */
+  open(): Promise<Readonly<Record<string, string>>>;
 }
 
 /**
@@ -49,6 +59,21 @@ export async function runTraining(params: TrainingParams): Promise<RunResult> {
   return readRunResult(params.folder.runDir);
 }
 
+/** Loads the reward files; a resume says when they hold something else by now than what the run goes on with. */
+async function openRewards({ folder, scorer }: TrainingParams, step: number, reporter: RunReporter): Promise<void> {
+  const sources = await scorer.open();
+  await folder.keepRewardSources(step, sources);
+  const texts = Object.entries(sources).map(async ([file, text]) => ((await isTextOf(file, text)) ? [] : [file]));
+  const changed = (await Promise.all(texts)).flat();
+  if (changed.length === 0) return;
+  const message = `${changed.join(", ")} has changed since the run was started; the run goes on with the text that it began with`;
+  await reporter.log("warn", message);
+}
+
+async function isTextOf(file: string, text: string): Promise<boolean> {
+  return (await fs.readFile(file, "utf8").catch(() => null)) === text;
+}
+
 async function train(params: TrainingParams, reporter: RunReporter): Promise<void> {
   const { folder, backend, stop, cacheDir, ffmpegPath, threads } = params;
   const { spec, baseDir, seed } = folder.record;
@@ -61,6 +86,7 @@ async function train(params: TrainingParams, reporter: RunReporter): Promise<voi
 
   const start = await session.goBack();
   const { checkpointDir } = start;
+  if (spec.method === "grpo") await openRewards(params, start.progress.step, reporter);
   const info = await backend.open({ spec, baseDir, checkpointDir, cacheDir, ffmpegPath, threads });
   await folder.completeRecord(info);
 

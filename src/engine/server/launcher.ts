@@ -24,6 +24,8 @@ export interface EngineSettings {
   readonly cacheDir: string;
   /** Setting videoRft.ffmpegPath. */
   readonly ffmpegPath: string | null;
+  /** Setting videoRft.python, or the Python extension's choice. */
+  readonly pythonPath: string | null;
 }
 
 export interface StartRunOptions {
@@ -72,6 +74,7 @@ export async function startRun(options: StartRunOptions): Promise<StartedRun> {
     seed: options.seed,
     cacheDir: settings.cacheDir,
     ffmpegPath: settings.ffmpegPath,
+    pythonPath: settings.pythonPath,
     ignoreQueue: options.ignoreQueue ?? false,
   };
   try {
@@ -98,8 +101,15 @@ export async function resumeRun(options: {
   // What a killed owner left in the runtime folder.
   if (lock.kind === "stale" && process.platform !== "win32") fs.rmSync(lock.lock.socket, { force: true });
   await locateFfmpeg({ settingPath: settings.ffmpegPath });
-  const { cacheDir, ffmpegPath } = settings;
-  return launch(settings, { kind: "resume", runDir, cacheDir, ffmpegPath, ignoreQueue: options.ignoreQueue ?? false });
+  const { cacheDir, ffmpegPath, pythonPath } = settings;
+  return launch(settings, {
+    kind: "resume",
+    runDir,
+    cacheDir,
+    ffmpegPath,
+    pythonPath,
+    ignoreQueue: options.ignoreQueue ?? false,
+  });
 }
 
 /** Connects to the process that owns a run folder; null when there is none. */

@@ -16,7 +16,9 @@ import { spawnBackend, type BackendClient } from "../run/backendClient.ts";
 import type { RunEvents } from "../run/events.ts";
 import { describeNewRun } from "../run/newRunRecord.ts";
 import { runTraining } from "../run/training.ts";
+import { Scorer } from "../score/scorer.ts";
 import type { LockRequest } from "../store/lock.ts";
+import { readRewardSources } from "../store/readRun.ts";
 import { RunFolder, type NewRunState } from "../store/runFolder.ts";
 import { waitForDevice, type DeviceTurn } from "./deviceQueue.ts";
 import { enginePrograms } from "./engineFiles.ts";
@@ -55,12 +57,13 @@ export function startRunProcess(params: RunProcessParams, engineDir: string): Ru
   return {
     stop,
     killBackend: () => void backend?.kill(),
-    ended: runOnce(params, stopping.signal, stop, useBackend),
+    ended: runOnce(params, engineDir, stopping.signal, stop, useBackend),
   };
 }
 
 async function runOnce(
   params: RunProcessParams,
+  engineDir: string,
   stop: AbortSignal,
   onStop: (reason: string) => void,
   useBackend: () => BackendClient,
@@ -77,23 +80,43 @@ async function runOnce(
   let folder: RunFolder | null = null;
   let turn: DeviceTurn | null = null;
   let backend: BackendClient | null = null;
+  let scorer: Scorer | null = null;
   try {
     folder = await takeFolder(params, server);
+    const sources = await sourcesToGoOnWith(folder); // before the state says something else
     turn = await waitForTurn(params, folder, events, stop);
     if (turn === null) return;
     backend = useBackend();
     const client = backend;
     const { cacheDir, ffmpegPath } = params;
-    const { threads } = folder.record.device;
+    const { spec, baseDir, device } = folder.record;
+    const { threads } = device;
+    scorer = new Scorer({
+      rewards: spec.rewards,
+      baseDir,
+      engineDir,
+      pythonPath: params.pythonPath,
+      cacheDir,
+      sources,
+      onLog: (line) => logLine("info", `reward: ${line}`),
+    });
     const measureBackendRssBytes = (): Promise<number> => Promise.resolve(client.rssBytes);
-    await runTraining({ folder, backend, cacheDir, ffmpegPath, threads, events, stop, measureBackendRssBytes });
+    await runTraining({ folder, backend, scorer, cacheDir, ffmpegPath, threads, events, stop, measureBackendRssBytes });
   } finally {
     await backend?.close();
+    await scorer?.close();
     turn?.release();
     await folder?.release();
     // Last: a client that sees the connection close finds the folder as it stays.
     await server.close();
   }
+}
+
+/** A run that failed for a reward goes on with the mended one; any other with the text that it began with. */
+async function sourcesToGoOnWith(folder: RunFolder): Promise<Readonly<Record<string, string>> | null> {
+  const { error } = await folder.readState();
+  const isMended = error?.code === "reward-failed" || error?.code === "bad-reward";
+  return isMended ? null : readRewardSources(folder.runDir);
 }
 
 async function takeFolder(params: RunProcessParams, lock: LockRequest): Promise<RunFolder> {

@@ -7,6 +7,8 @@ interface CommonParams {
   readonly cacheDir: string;
   /** Setting videoRft.ffmpegPath. */
   readonly ffmpegPath: string | null;
+  /** Setting videoRft.python, or the Python extension's choice. */
+  readonly pythonPath: string | null;
   /** Start beside a run that uses the device, instead of waiting for it. */
   readonly ignoreQueue: boolean;
 }

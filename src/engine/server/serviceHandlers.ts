@@ -5,6 +5,7 @@ import {
   checkSpec,
   fetchFfmpeg as fetchFfmpegRequest,
   initializeService,
+  type InitializeParams,
   listRuns as listRunsRequest,
   openFrames,
   pingService,
@@ -79,7 +80,7 @@ class Service {
     throw new Error("internal: expected service/initialize before any other request");
   }
 
-  initialize(params: { protocolVersion: number; cacheDir: string; ffmpegPath: string | null }) {
+  initialize(params: InitializeParams) {
     if (params.protocolVersion !== protocolVersion) {
       throw new UserError({
         code: "unsupported",
@@ -88,7 +89,12 @@ class Service {
       });
     }
     const { engineDir } = this.options;
-    this.known = { engineDir, cacheDir: resolveCacheDir(params.cacheDir), ffmpegPath: params.ffmpegPath };
+    this.known = {
+      engineDir,
+      cacheDir: resolveCacheDir(params.cacheDir),
+      ffmpegPath: params.ffmpegPath,
+      pythonPath: params.pythonPath,
+    };
     return { version: videoRftVersion, protocolVersion, pid: process.pid };
   }
 

@@ -33,6 +33,14 @@ export async function readRunState(runDir: string): Promise<RunState> {
   return parseRecord("state", await fs.readFile(file, "utf8"), file);
 }
 
+/** Reward files as the run goes on with them; null before it has loaded them, and for runs of older versions. */
+export async function readRewardSources(runDir: string): Promise<Readonly<Record<string, string>> | null> {
+  const newest = (await listSteps(runFiles.rewardsDir(runDir), ".json")).at(-1);
+  if (newest === undefined) return null;
+  const file = runFiles.rewards(runDir, newest);
+  return parseRecord("rewards", await fs.readFile(file, "utf8"), file).sources;
+}
+
 /** Evaluations by step, ascending; of all steps when none are named. Missing ones are left out. */
 export async function readEvaluations(runDir: string, steps?: readonly number[]): Promise<EvaluationRecord[]> {
   const present = await listSteps(runFiles.evaluationDir(runDir), ".json");

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { recordVersion } from "../../protocol/records.ts";
 import type {
   EvaluationRecord,
@@ -17,7 +18,7 @@ import { fileSize } from "./lineFile.ts";
 import { acquireLock } from "./lock.ts";
 import type { LockRequest, RunLock } from "./lock.ts";
 import type { ProgressRecord } from "./progressRecord.ts";
-import { readEvaluations, readRunRecord, readRunState } from "./readRun.ts";
+import { readEvaluations, readRewardSources, readRunRecord, readRunState } from "./readRun.ts";
 import { removePartials, repairLineFiles } from "./repair.ts";
 import { makeRunDir, refuseUsedFolder } from "./runDir.ts";
 import type { RunDirRequest } from "./runDir.ts";
@@ -116,6 +117,15 @@ export class RunFolder {
 
   get record(): RunRecord {
     return this.#record;
+  }
+
+  /** Keeps the text of the reward files that score the steps after `step`, where it is not what scored those before. */
+  async keepRewardSources(step: number, sources: Readonly<Record<string, string>>): Promise<void> {
+    const known = await readRewardSources(this.runDir);
+    if (known !== null && isDeepStrictEqual(known, sources)) return;
+    const io = this.#writable();
+    await io.makeDir(runFiles.rewardsDir(this.runDir));
+    await replaceFile(io, runFiles.rewards(this.runDir, step), formatFile({ version: recordVersion, sources }));
   }
 
   /** Fills in what was not known before the backend had been opened; does nothing at a later opening. */

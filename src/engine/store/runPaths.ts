@@ -4,6 +4,8 @@ import path from "node:path";
 export const runFiles = {
   run: (runDir: string) => path.join(runDir, "run.json"),
   state: (runDir: string) => path.join(runDir, "state.json"),
+  rewardsDir: (runDir: string) => path.join(runDir, "rewards"),
+  rewards: (runDir: string, step: number) => path.join(runDir, "rewards", `${stepName(step)}.json`),
   lock: (runDir: string) => path.join(runDir, "lock"),
   log: (runDir: string) => path.join(runDir, "log.txt"),
   metrics: (runDir: string) => path.join(runDir, "metrics.jsonl"),

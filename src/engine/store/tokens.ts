@@ -84,9 +84,10 @@ function decodeHeader(bytes: Uint8Array, where: string): TokensHeader {
   try {
     // SAFETY: written by encodeHeader; the version is checked below and the sizes by the caller.
     const header = JSON.parse(new TextDecoder().decode(bytes)) as TokensHeader;
-    if (header.version === recordVersion && Array.isArray(header.completions)) return header;
+    // The layout has been the same in every version.
+    if (header.version <= recordVersion && Array.isArray(header.completions)) return header;
   } catch {
     // Falls through: the message below says what is wrong.
   }
-  throw badRecord(where, `the header of this token file is damaged, or not of version ${recordVersion}`);
+  throw badRecord(where, `the header of this token file is damaged, or of a version above ${recordVersion}`);
 }

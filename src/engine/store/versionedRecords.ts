@@ -4,6 +4,7 @@ import type {
   EvaluationRecord,
   LockRecord,
   MetricsRecord,
+  RewardSourcesRecord,
   RolloutLine,
   RunRecord,
   RunState,
@@ -14,6 +15,7 @@ import type { ProgressRecord } from "./progressRecord.ts";
 /** What is stored, by kind. */
 export interface StoredRecords {
   readonly run: RunRecord;
+  readonly rewards: RewardSourcesRecord;
   readonly state: RunState;
   readonly lock: LockRecord;
   readonly metrics: MetricsRecord;
@@ -33,18 +35,27 @@ type Upgrade = (record: JsonObject) => JsonObject;
  */
 const upgrades: Readonly<Record<RecordKind, Readonly<Record<number, Upgrade>>>> = {
   run: {},
+  rewards: {},
   state: {},
   lock: {},
   metrics: {},
   timings: {},
-  rollout: {},
+  rollout: { 1: withRewardInput },
   evaluation: {},
   progress: {},
 };
 
+/** Version 1 did not keep all that a reward function is given. */
+function withRewardInput(line: JsonObject): JsonObject {
+  if (line["failure"] !== undefined) return line;
+  const { prompt, durationSec = null, row = null } = line;
+  return { ...line, think: typeof prompt === "string" && prompt.includes("<think>"), durationSec, row };
+}
+
 /** Keys without which nothing can be done with a record. */
 const neededKeys: Readonly<Record<RecordKind, readonly string[]>> = {
   run: ["id", "name", "spec", "baseDir", "seed", "hashes"],
+  rewards: ["sources"],
   state: ["status", "phase", "step", "steps"],
   lock: ["host", "pid", "processKey", "socket", "token"],
   metrics: ["step", "metrics"],

@@ -69,6 +69,9 @@ export function fixedExample(task: TaskId): Example {
     tracking: { task: "tracking", boxes },
     "grounded-qa": { task: "grounded-qa", option: "B", segments: [segment] },
     "multiple-choice": { task: "multiple-choice", option: "B" },
+    classification: { task: "classification", label: "LABEL" },
+    captioning: { task: "captioning", captions: ["CAPTION"], events: [] },
+    open: { task: "open", answer: "ANSWER" },
   } as const;
   return {
     datasetId: "fixed",

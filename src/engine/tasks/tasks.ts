@@ -1,4 +1,5 @@
 import type { TaskId } from "../../protocol/tasks.ts";
+import { captioning, classification, openTask } from "./free-text/tasks.ts";
 import { groundedQa } from "./grounded-qa/task.ts";
 import { multipleChoice } from "./multiple-choice/task.ts";
 import type { Task } from "./task.ts";
@@ -11,4 +12,7 @@ export const tasks: Readonly<Record<TaskId, Task>> = {
   tracking,
   "grounded-qa": groundedQa,
   "multiple-choice": multipleChoice,
+  classification,
+  captioning,
+  open: openTask,
 };

@@ -23,6 +23,7 @@ export interface EngineSettings {
   readonly servicePath: string;
   readonly cacheDir: string;
   readonly ffmpegPath: string | null;
+  readonly pythonPath: string | null;
   /** Working folder of the process; not the extension's own, which an update must be able to remove. */
   readonly cwd: string;
   /** Added to the environment of the process. */
@@ -90,6 +91,7 @@ export class EngineSession implements Disposable {
       protocolVersion,
       cacheDir: settings.cacheDir,
       ffmpegPath: settings.ffmpegPath,
+      pythonPath: settings.pythonPath,
     });
     const early = new Promise<never>((_resolve, reject) => this.onDidEnd(({ reason }) => reject(new Error(reason))));
     const first = Promise.race([early, answer]);

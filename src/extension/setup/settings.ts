@@ -40,6 +40,7 @@ export function engineSettings(paths: ExtensionPaths): EngineSettings {
     servicePath: paths.servicePath,
     cacheDir: cacheDir(paths),
     ffmpegPath: ffmpegPath(),
+    pythonPath: pythonPath(),
     cwd: vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file")?.uri.fsPath ?? os.homedir(),
     env: { VIDEO_RFT_FFMPEG_DIR: paths.ffmpegDir },
   };
@@ -53,6 +54,21 @@ export function cacheDir(paths: ExtensionPaths): string {
 /** null lets the engine look for one. */
 export function ffmpegPath(): string | null {
   return text("ffmpegPath") || null;
+}
+
+/** The interpreter of Python rewards: setting, else what the Python extension has chosen; null lets the engine look for one. */
+export function pythonPath(): string | null {
+  return text("python") || pythonExtensionsChoice();
+}
+
+function pythonExtensionsChoice(): string | null {
+  const extension = vscode.extensions.getExtension<PythonExtension>("ms-python.python");
+  return (extension?.isActive === true && extension.exports.environments?.getActiveEnvironmentPath().path) || null;
+}
+
+/** The part of the Python extension's interface that is read. */
+interface PythonExtension {
+  readonly environments?: { getActiveEnvironmentPath(): { readonly path: string } };
 }
 
 export async function openFfmpegSetting(): Promise<void> {
@@ -80,7 +96,7 @@ export async function silenceNotifications(kind: "end" | "failure"): Promise<voi
 
 /** Settings that a running engine process does not see until it is started again. */
 export function changesEngine(event: vscode.ConfigurationChangeEvent): boolean {
-  return event.affectsConfiguration("videoRft.ffmpegPath") || event.affectsConfiguration("videoRft.cacheDir");
+  return ["ffmpegPath", "cacheDir", "python"].some((key) => event.affectsConfiguration(`videoRft.${key}`));
 }
 
 function configuration(): vscode.WorkspaceConfiguration {

@@ -16,6 +16,7 @@ import { readMetrics } from "../../../src/engine/store/readRun.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
 import type { RunSpecInput } from "../../../src/protocol/spec.ts";
 import { different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
+import { scorerOf } from "../run/fixtures.ts";
 
 /** This file is its own child: a process that trains with the real policy and tells where it is, until it is killed. */
 interface ChildTask {
@@ -124,6 +125,7 @@ async function trainAsChild({ dir, runDir, kind }: ChildTask): Promise<void> {
   await runTraining({
     folder,
     backend: withReadableAnswers(createEmbeddedBackend()),
+    scorer: scorerOf(folder.record.spec, dir),
     cacheDir: path.join(dir, "cache"),
     ffmpegPath: null,
     threads: 1,

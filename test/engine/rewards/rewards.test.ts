@@ -2,10 +2,19 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import type { Example } from "../../../src/engine/data/example.ts";
-import { scoreCompletion } from "../../../src/engine/rewards/rewards.ts";
+import { appliesTo, isPureReward, partOf, scoreItem, sumOf } from "../../../src/engine/rewards/rewards.ts";
 import { tasks } from "../../../src/engine/tasks/tasks.ts";
-import type { RewardSpec } from "../../../src/protocol/spec.ts";
-import { choiceExample, groundedQaExample, groundingExample, trackingExample } from "../examples.ts";
+import type { RewardSpec } from "../../../src/protocol/rewardSpec.ts";
+import {
+  captionExample,
+  choiceExample,
+  classificationExample,
+  groundedQaExample,
+  groundingExample,
+  openExample,
+  rewardItem,
+  trackingExample,
+} from "../examples.ts";
 
 const all: RewardSpec[] = [
   { name: "format", weight: 1 },
@@ -14,9 +23,13 @@ const all: RewardSpec[] = [
   { name: "accuracy", weight: 1 },
 ];
 
-function score(text: string, example: Example, think = true, specs = all): ReturnType<typeof scoreCompletion> {
-  const parsed = tasks[example.task].parse(text, example);
-  return scoreCompletion(specs, { text, parsed, tokenCount: 1, finishReason: "eos", example, think });
+function score(text: string, example: Example, think = true, specs = all) {
+  const item = rewardItem(text, example, { think });
+  const parts = specs
+    .filter(isPureReward)
+    .filter((spec) => appliesTo(spec, item.example))
+    .map((spec) => partOf(spec, scoreItem(spec, item)));
+  return { parts, reward: sumOf(parts) };
 }
 
 /** "format 1, tiou 0 (no-interval)" */
@@ -90,6 +103,68 @@ test("multiple choice", () => {
   assert.equal(parts("<think>C</think><answer>B</answer>", choiceExample), "format 1, accuracy 0");
 });
 
+test("labels and open answers are compared without case and white space", () => {
+  assert.equal(parts("<think>x</think><answer> high. </answer>", classificationExample), "format 1, accuracy 1");
+  assert.equal(parts("<think>x</think><answer>Low</answer>", classificationExample), "format 1, accuracy 0");
+  assert.equal(parts("<think>x</think><answer>Twice</answer>", openExample), "format 1, accuracy 1");
+  const unknown = { ...openExample, truth: { task: "open", answer: null } as const };
+  assert.equal(parts("<think>x</think><answer>Twice</answer>", unknown), "format 1, accuracy null");
+});
+
+test("tiou-boundary is the tIoU times how near both ends are (Time-R1)", () => {
+  const scored = (text: string, example: Example = groundingExample) =>
+    score(`<think>x</think><answer>${text}</answer>`, example, true, [{ name: "tiou-boundary", weight: 1 }]).parts[0];
+  assert.equal(scored("5 to 10")?.value, 1);
+  // tIoU 0.5, the start 0 and the end 5 s of 20 s away
+  assert.deepEqual(scored("5 to 15"), {
+    name: "tiou-boundary",
+    weight: 1,
+    value: 0.5 * 1 * 0.75,
+    parts: { tiou: 0.5, start: 1, end: 0.75 },
+  });
+  assert.equal(scored("11 to 12")?.value, 0, "no overlap");
+  assert.equal(scored("5 to 1000")?.parts?.["end"], 0.5, "an end beyond the video counts as at its end");
+  assert.deepEqual(scored("I do not know")?.reason, "no-interval");
+  assert.equal(scored("5 to 10", { ...groundingExample, durationSec: null })?.value, null);
+});
+
+test("interval-set-iou gives nothing to answers of too many pieces (VideoChat-R1.5)", () => {
+  const scored = (glue: string) =>
+    score(`<think>x</think><answer>C</answer><glue>[${glue}]</glue>`, groundedQaExample, true, [
+      { name: "interval-set-iou", weight: 1, maxIntervals: 3 },
+    ]).parts[0];
+  assert.equal(scored("(5, 7), (7, 9), (9, 10)")?.value, 1);
+  assert.deepEqual(scored("(5, 6), (6, 7), (7, 9), (9, 10)"), {
+    name: "interval-set-iou",
+    weight: 1,
+    value: 0,
+    parts: { intervals: 4 },
+    reason: "too-many-intervals",
+  });
+});
+
+test("length, overlong and repetition", () => {
+  const scored = (spec: RewardSpec, text: string, tokenCount: number) => {
+    const item = rewardItem(text, groundingExample, { completion: { tokenCount } });
+    return isPureReward(spec) ? scoreItem(spec, item).value : NaN;
+  };
+  const length = { name: "length", weight: 1, minTokens: 320, maxTokens: 512 } as const;
+  assert.deepEqual(
+    [319, 320, 512, 513].map((n) => scored(length, "", n)),
+    [0, 1, 1, 0],
+  );
+  // DAPO's own numbers: L_max 20480, L_cache 4096
+  const overlong = { name: "overlong", weight: 1, maxTokens: 20480, bufferTokens: 4096 } as const;
+  assert.deepEqual(
+    [100, 16384, 18432, 20480, 30000].map((n) => scored(overlong, "", n)),
+    [0, 0, -0.5, -1, -1],
+  );
+  const repetition = { name: "repetition", weight: 1, ngram: 2, maxPenalty: -1 } as const;
+  assert.equal(scored(repetition, "the red circle spins fast", 1), 0);
+  assert.equal(scored(repetition, "go go go go go", 1), -0.75, "4 pairs, 1 of them different");
+  assert.equal(scored(repetition, "one", 1), 0);
+});
+
 test("the reward is the weighted sum over the parts that apply to the task", () => {
   const specs: RewardSpec[] = [
     { name: "format", weight: 0.5 },
@@ -114,7 +189,15 @@ test("the reward is the weighted sum over the parts that apply to the task", () 
 });
 
 test("every part lies in [0, 1], and the target of a task earns all of it", () => {
-  const examples = [groundingExample, trackingExample, groundedQaExample, choiceExample];
+  const examples = [
+    groundingExample,
+    trackingExample,
+    groundedQaExample,
+    choiceExample,
+    classificationExample,
+    captionExample,
+    openExample,
+  ];
   fc.assert(
     fc.property(fc.string(), fc.constantFrom(...examples), fc.boolean(), (text, example, think) => {
       for (const wrapped of [text, `<answer>${text}</answer>`, `<think>${text}</think><answer>5 to ${text}</answer>`]) {

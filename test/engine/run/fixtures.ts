@@ -12,6 +12,7 @@ import type { TrainingParams } from "../../../src/engine/run/training.ts";
 import type { RunResult } from "../../../src/engine/run/runResult.ts";
 import type { FileIo } from "../../../src/engine/store/fileIo.ts";
 import { RunFolder, type NewRunRecord } from "../../../src/engine/store/runFolder.ts";
+import { Scorer } from "../../../src/engine/score/scorer.ts";
 import { BanditBackend } from "./banditBackend.ts";
 
 export interface Workspace {
@@ -65,6 +66,9 @@ export interface RunOptions {
   readonly backend?: BanditBackend;
   readonly stop?: AbortSignal;
   readonly events?: Partial<RunEvents>;
+  /** Folder of the built host programs, for rewards of the workspace. */
+  readonly engineDir?: string;
+  readonly sources?: Readonly<Record<string, string>>;
 }
 
 /** Starts a run in `<workspace>/runs/<name>` and trains to its end. */
@@ -104,9 +108,11 @@ export function newLock(): { socket: string; token: string } {
 }
 
 async function trainAndRelease(folder: RunFolder, { dir }: Workspace, options: RunOptions): Promise<RunResult> {
+  const scorer = scorerOf(folder.record.spec, dir, options);
   const params: TrainingParams = {
     folder,
     backend: options.backend ?? new BanditBackend(),
+    scorer,
     cacheDir: path.join(dir, "cache"),
     ffmpegPath: null,
     threads: 1,
@@ -117,8 +123,20 @@ async function trainAndRelease(folder: RunFolder, { dir }: Workspace, options: R
   try {
     return await runTraining(params);
   } finally {
+    await scorer.close();
     await folder.release();
   }
+}
+
+/** Scores with the rewards of a specification; those of the workspace need `engineDir`. */
+export function scorerOf(
+  { rewards }: RunSpec,
+  baseDir: string,
+  { engineDir = "", sources }: Pick<RunOptions, "engineDir" | "sources"> = {},
+): Scorer {
+  const cacheDir = path.join(baseDir, "cache");
+  const onLog = (): undefined => undefined;
+  return new Scorer({ rewards, baseDir, cacheDir, engineDir, pythonPath: null, sources: sources ?? null, onLog });
 }
 
 const silentEvents: RunEvents = {

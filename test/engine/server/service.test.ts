@@ -56,7 +56,7 @@ after(() => {
 });
 
 async function initialize(): Promise<void> {
-  const params = { protocolVersion, cacheDir: engine.settings.cacheDir, ffmpegPath: null };
+  const params = { protocolVersion, cacheDir: engine.settings.cacheDir, ffmpegPath: null, pythonPath: null };
   const { pid } = await sendRequest(connection, initializeService, params);
   assert.equal(pid, service.pid);
 }
@@ -142,7 +142,7 @@ test("errors come back as what they are", async () => {
 test("requests before initialize and other protocol versions are refused", async () => {
   const quiet = createConnection(new IPCMessageReader(service), new IPCMessageWriter(service), () => undefined);
   await assert.rejects(sendRequest(quiet, runDoctor, {}), /initialize/);
-  const params = { protocolVersion: protocolVersion + 1, cacheDir: "", ffmpegPath: null };
+  const params = { protocolVersion: protocolVersion + 1, cacheDir: "", ffmpegPath: null, pythonPath: null };
   await assert.rejects(sendRequest(quiet, initializeService, params), (error) => UserError.is(error, "unsupported"));
   assert.deepEqual(await sendRequest(quiet, pingService, { sentAtMs: 7 }), { sentAtMs: 7 });
 });

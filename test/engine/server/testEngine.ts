@@ -45,7 +45,7 @@ export async function buildTestEngine(): Promise<TestEngine> {
   const calls = (): string[] => fs.readFileSync(log, "utf8").split("\n").filter(Boolean);
   return {
     root,
-    settings: { engineDir, cacheDir: path.join(root, "cache"), ffmpegPath: null },
+    settings: { engineDir, cacheDir: path.join(root, "cache"), ffmpegPath: null, pythonPath: null },
     hold: () => fs.writeFileSync(path.join(control, "hold"), ""),
     release: () => fs.rmSync(path.join(control, "hold"), { force: true }),
     calls,

@@ -113,15 +113,22 @@ test("a broken line that is not the last is an error with its place", async () =
 test("records of a newer version, without a version, or without their keys are refused by name", () => {
   const parse = (record: unknown) => () => parseRecord("metrics", JSON.stringify(record), "m.jsonl:7");
   const newer = { version: recordVersion + 1, step: 1, metrics: {} };
-  assert.throws(parse(newer), isError("bad-record", /has version 2, the newest known here is 1/, /^m\.jsonl:7$/));
+  assert.throws(parse(newer), isError("bad-record", /has version 3, the newest known here is 2/, /^m\.jsonl:7$/));
   assert.throws(parse({ step: 1, metrics: {} }), isError("bad-record", /found nothing for "version"/));
   assert.throws(parse({ version: 1, step: 1 }), isError("bad-record", /lacks "metrics"/));
   assert.throws(parse([1]), isError("bad-record", /found \[1\]/));
   assert.deepEqual(parse({ version: 1, step: 1, metrics: { reward: 0.5 } })(), {
-    version: 1,
+    version: recordVersion,
     step: 1,
     metrics: { reward: 0.5 },
   });
+});
+
+test("a group of version 1 is read with what it did not keep", () => {
+  const old = { ...line(1, 0), failure: undefined, version: 1, prompt: "Think in <think></think>." };
+  const record: unknown = parseRecord("rollout", JSON.stringify(old), "r.jsonl:1");
+  const { failure: _, ...kept } = old;
+  assert.deepEqual(record, { ...kept, version: recordVersion, think: true, durationSec: null, row: null });
 });
 
 test("rollouts are read by step and by group, also while they are written", async () => {

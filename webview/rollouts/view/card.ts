@@ -95,7 +95,7 @@ function rewardRow(part: RewardPart, scale: number): HTMLElement {
   fill.style.width = `${Math.min(100, (100 * Math.abs(value)) / scale)}%`;
   fill.classList.toggle("negative", value < 0);
   const weight = part.weight === 1 ? "" : ` × ${formatWeight(part.weight)}`;
-  const note = part.error ?? part.reason;
+  const note = part.error?.message ?? part.reason;
   return element("li", { class: "reward-part", title: note ?? "" }, [
     element("span", { class: "reward-name", text: part.name }),
     element("span", { class: "reward-bar", attributes: { "aria-hidden": "true" } }, [fill]),
@@ -105,7 +105,7 @@ function rewardRow(part: RewardPart, scale: number): HTMLElement {
     }),
     part.error === undefined
       ? null
-      : element("span", { class: "reward-note" }, [icon("error"), element("span", { text: part.error })]),
+      : element("span", { class: "reward-note" }, [icon("error"), element("span", { text: part.error.message })]),
   ]);
 }
 
