@@ -9,8 +9,13 @@ export interface CommandOption {
   readonly name: string;
   /** Name of the value in the help; a flag has none. */
   readonly value?: string | undefined;
+  /** May be given several times. */
+  readonly isList?: true;
   readonly help: string;
 }
+
+/** What the command line gave for an option. */
+type OptionValue = string | boolean | readonly (string | boolean)[] | undefined;
 
 /** One row of the table of commands. */
 export interface Command {
@@ -25,7 +30,7 @@ export interface Command {
 export interface CommandInput {
   /** As many as the command names. */
   readonly positionals: readonly string[];
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: Readonly<Record<string, OptionValue>>;
   readonly terminal: Terminal;
 }
 
@@ -40,7 +45,7 @@ export const commonOptions: readonly CommandOption[] = [
 export interface ParsedCommandLine {
   readonly command: Command;
   readonly positionals: readonly string[];
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: Readonly<Record<string, OptionValue>>;
 }
 
 /** Finds the command and reads its arguments. Throws UsageError. */
@@ -60,7 +65,10 @@ export function parseCommandLine(commands: readonly Command[], args: readonly st
       args: rest,
       allowPositionals: true,
       options: Object.fromEntries(
-        known.map((o) => [o.name, { type: o.value === undefined ? ("boolean" as const) : ("string" as const) }]),
+        known.map((o) => [
+          o.name,
+          { type: o.value === undefined ? ("boolean" as const) : ("string" as const), multiple: o.isList ?? false },
+        ]),
       ),
     });
   } catch (error) {
@@ -99,6 +107,12 @@ export function textOption(input: CommandInput, name: string): string | undefine
   return typeof value === "string" ? value : undefined;
 }
 
+/** Values of an option that may be given several times. */
+export function listOption(input: CommandInput, name: string): readonly string[] {
+  const value = input.options[name];
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
+}
+
 /** The positional argument that parseCommandLine has made sure of. */
 export function positional(input: CommandInput, index: number): string {
   const value = input.positionals[index];
@@ -133,5 +147,6 @@ function checkPositionals(command: Command, found: readonly string[]): void {
 }
 
 function optionUsage(option: CommandOption): string {
-  return option.value === undefined ? `--${option.name}` : `--${option.name} ${option.value}`;
+  const usage = option.value === undefined ? `--${option.name}` : `--${option.name} ${option.value}`;
+  return option.isList === true ? `${usage} …` : usage;
 }

@@ -2,6 +2,7 @@ import type { Command } from "./command.ts";
 import { checkData } from "./checkData.ts";
 import { evaluate } from "./evaluate.ts";
 import { inspect } from "./inspect.ts";
+import { score } from "./score.ts";
 import { doctor, resume, run, sample } from "./runCommands.ts";
 
 const ignoreQueue = { name: "now", help: "start beside a run that uses the device, instead of waiting for it" };
@@ -40,6 +41,22 @@ export const commands: readonly Command[] = [
     ],
     help: "Score a policy on the specification's evaluation data, beside the trivial baselines",
     run: evaluate,
+  },
+  {
+    name: "score",
+    positionals: ["RUNDIR|FILE.jsonl"],
+    options: [
+      {
+        name: "reward",
+        value: "NAME|FILE:FUNCTION",
+        isList: true,
+        help: "score with this one; by default with every reward of the run's specification",
+      },
+      { name: "signature", value: "NAME", help: "how FILE:FUNCTION is called: each, batch, trl, trl-chat, ms-swift" },
+      { name: "accept", help: "keep the scores in the run folder, beside the recorded ones" },
+    ],
+    help: "Score stored completions again with the rewards as they are now, and say what changes",
+    run: score,
   },
   {
     name: "data check",

@@ -1,7 +1,7 @@
 import { UserError } from "../../protocol/errors.ts";
 import type { ErrorData } from "../../protocol/errors.ts";
 import type { Example } from "../data/example.ts";
-import { computeAdvantages } from "../grpo/advantages.ts";
+import { computeAdvantages } from "../rewards/advantages.ts";
 import type { UpdateResult } from "./backend.ts";
 import { learningRateAt } from "./learningRate.ts";
 import { failedGroupRecord, groupRecord, groupTokens } from "./rolloutRecords.ts";

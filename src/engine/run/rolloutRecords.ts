@@ -1,7 +1,7 @@
 import type { ErrorData } from "../../protocol/errors.ts";
 import { recordVersion } from "../../protocol/records.ts";
 import type { CompletionRecord, FailedGroupRecord, GroupRecord } from "../../protocol/records.ts";
-import { unbiasedStd } from "../grpo/advantages.ts";
+import { unbiasedStd } from "../rewards/advantages.ts";
 import { mean } from "../metrics/statistics.ts";
 import type { CompletionTokens } from "../store/tokens.ts";
 import { completionId } from "./scoreGroups.ts";

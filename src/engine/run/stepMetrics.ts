@@ -1,5 +1,5 @@
 import type { GrpoSpec } from "../../protocol/spec.ts";
-import { unbiasedStd } from "../grpo/advantages.ts";
+import { unbiasedStd } from "../rewards/advantages.ts";
 import { mean } from "../metrics/statistics.ts";
 import type { UpdateResult } from "./backend.ts";
 import type { ScoredCompletion, ScoredGroup } from "./scoreGroups.ts";

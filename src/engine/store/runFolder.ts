@@ -19,6 +19,7 @@ import { acquireLock } from "./lock.ts";
 import type { LockRequest, RunLock } from "./lock.ts";
 import type { ProgressRecord } from "./progressRecord.ts";
 import { readEvaluations, readRewardSources, readRunRecord, readRunState } from "./readRun.ts";
+import { appendIndexBlock, cutIndexAfter } from "./rolloutIndex.ts";
 import { removePartials, repairLineFiles } from "./repair.ts";
 import { makeRunDir, refuseUsedFolder } from "./runDir.ts";
 import type { RunDirRequest } from "./runDir.ts";
@@ -172,6 +173,7 @@ export class RunFolder {
       await io.flush(rollouts);
       await io.flush(runFiles.rolloutsDir(this.runDir));
     }
+    await appendIndexBlock(io, this.runDir, metrics.step);
     await io.flush(files.metrics);
     await io.flush(files.timings);
     if (metrics.step === 1) await io.flush(this.runDir);
@@ -211,6 +213,7 @@ export class RunFolder {
     const progress = checkpoint?.progress ?? startOfRun;
     await checkRolloutsAt(this.runDir, progress);
     const discarded = await discardRecordsAfter(this.#writable(), this.runDir, progress);
+    await cutIndexAfter(this.#writable(), this.runDir, progress.step);
     if (discarded !== null) notes.push(`records after step ${progress.step} were moved to ${discarded}`);
     return { checkpoint, notes };
   }

@@ -256,3 +256,57 @@ test("doctor and help", async () => {
   }
   assert.equal((await cli()).status, 2);
 });
+
+interface ScoreDocument {
+  readonly rewards: Record<string, { mean: number | null; std: number | null; errors: number; version: string }>;
+  readonly changed: number;
+  readonly advantageSignFlips: number;
+}
+
+test("score says what a changed reward does to the rollouts of a run, and keeps it when asked to", async () => {
+  const specPath = writeWorkspace(engine, "score", {
+    rewards: [{ name: "tiou" }, { file: "words.ts", function: "words", weight: 0.5 }],
+  });
+  const file = path.join(path.dirname(specPath), "words.ts");
+  fs.writeFileSync(file, `export const words = ({ text }: { text: string }): number => text.split(" ").length;\n`);
+  const ran = await cli("run", specPath, "--json", "--steps", "2");
+  assert.equal(ran.status, 0, ran.stderr);
+  const { runDir } = JSON.parse(ran.stdout) as RunDocument;
+  const scored = async (...args: string[]): Promise<ScoreDocument> => {
+    const { status, stdout, stderr } = await cli("score", runDir, "--json", ...args);
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as ScoreDocument;
+  };
+  const same = await scored();
+  assert.deepEqual([same.changed, same.advantageSignFlips, Object.keys(same.rewards)], [0, 0, ["tiou", "words"]]);
+
+  fs.writeFileSync(
+    file,
+    `export const words = ({ text, id }: { text: string; id: string }): number => {
+  if (id.endsWith("/1")) throw new Error("not this one");
+  return -2 * text.split(" ").length;
+};\n`,
+  );
+  const changed = await scored("--reward", "words", "--accept");
+  const { mean, errors, version } = changed.rewards["words"] ?? assert.fail("no words");
+  assert.ok((mean ?? 0) < 0 && errors > 0 && changed.changed > 0);
+  const [header = "", first = ""] = fs
+    .readFileSync(path.join(runDir, "scores", `${version}.jsonl`), "utf8")
+    .split("\n");
+  assert.deepEqual(Object.keys((JSON.parse(header) as { sources: object }).sources), [file]);
+  assert.equal((JSON.parse(first) as { values: number[] }).values[1], 0, "a failed call scores 0");
+
+  const other = await scored("--reward", `${file}:words`, "--signature", "each");
+  assert.deepEqual(other.rewards["words"]?.mean, mean);
+  const unknown = await cli("score", runDir, "--reward", "nothing");
+  assert.equal(unknown.status, 2);
+  assert.match(
+    unknown.stderr,
+    /--reward nothing: expected a reward of the specification.*rewards of the specification are tiou, words/,
+  );
+
+  const rollouts = path.join(runDir, "rollouts", "step-000001.jsonl");
+  const ofFile = await cli("score", rollouts, "--reward", "tiou", "--json");
+  assert.equal((JSON.parse(ofFile.stdout) as ScoreDocument).changed, 0, ofFile.stderr);
+  assert.equal((await cli("score", rollouts)).status, 2, "a file names no rewards");
+});

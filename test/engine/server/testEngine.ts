@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
 import type { EngineSettings } from "../../../src/engine/server/launcher.ts";
 import type { LockRecord } from "../../../src/protocol/records.ts";
+import { buildHostPrograms } from "../hosts/rewardWorkspace.ts";
 
 /** The engine's own programs beside a scripted backend, in a folder of their own; sockets, queue and cache too. */
 export interface TestEngine {
@@ -35,6 +36,7 @@ export async function buildTestEngine(): Promise<TestEngine> {
     outdir: engineDir,
     sourcemap: "inline",
   });
+  await buildHostPrograms(path.join(root, "dist"));
   const control = path.join(root, "control");
   fs.mkdirSync(control);
   const log = path.join(control, "calls.log");

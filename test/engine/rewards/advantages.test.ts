@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { computeAdvantages, unbiasedStd } from "../../../src/engine/grpo/advantages.ts";
+import { computeAdvantages, unbiasedStd } from "../../../src/engine/rewards/advantages.ts";
 
 test("group: the difference to the group's mean over its unbiased standard deviation + 1e-4", () => {
   const [first] = computeAdvantages([[0, 1, 1, 2]], "group");
