@@ -71,7 +71,7 @@ export function builds({ outdir = "dist", production = false } = {}) {
       entryPoints: { rewardLoader: "src/engine/hosts/node/loaderThread.ts" },
       outdir: path.join(outdir, "engine"),
       banner: { js: requireBanner },
-      plugins: [copyPlugin("src/engine/hosts/python/reward_host.py", path.join(outdir, "engine", "reward_host.py"))],
+      plugins: [copyPlugin("src/engine/hosts/python", path.join(outdir, "engine"))],
     },
     {
       ...common,
@@ -85,11 +85,12 @@ export function builds({ outdir = "dist", production = false } = {}) {
   ];
 }
 
-/** Copies a file that is no code of ours to bundle. */
+/** Copies what esbuild does not bundle. */
 function copyPlugin(from, to) {
   return {
     name: "copy",
-    setup: (build) => build.onEnd(() => fs.cpSync(from, to)),
+    setup: (build) =>
+      build.onEnd(() => fs.cpSync(from, to, { recursive: true, filter: (file) => !file.includes("__pycache__") })),
   };
 }
 

@@ -22,6 +22,8 @@ export interface Command {
   /** One or two words: "run", "data check". */
   readonly name: string;
   readonly positionals: readonly string[];
+  /** The last positional may be left out, or be given several times. */
+  readonly isLastAnyNumber?: true;
   readonly options: readonly CommandOption[];
   readonly help: string;
   run(input: CommandInput): Promise<ExitStatus>;
@@ -82,7 +84,10 @@ export function parseCommandLine(commands: readonly Command[], args: readonly st
 }
 
 export function formatUsage(command: Command): string {
-  const words = [command.name, ...command.positionals, ...command.options.map(optionUsage).map((o) => `[${o}]`)];
+  const positionals = command.positionals.map((name, i) =>
+    command.isLastAnyNumber === true && i === command.positionals.length - 1 ? `[${name} …]` : name,
+  );
+  const words = [command.name, ...positionals, ...command.options.map(optionUsage).map((o) => `[${o}]`)];
   return `video-rft ${words.join(" ")}`;
 }
 
@@ -140,6 +145,7 @@ const badInputCodes: ReadonlySet<string> = new Set([
 ]);
 
 function checkPositionals(command: Command, found: readonly string[]): void {
+  if (command.isLastAnyNumber === true && found.length >= command.positionals.length - 1) return;
   const missing = command.positionals[found.length];
   if (missing !== undefined) throw new UsageError(`expected ${missing}, found nothing: ${formatUsage(command)}`);
   const extra = found[command.positionals.length];

@@ -3,6 +3,7 @@ import { checkData } from "./checkData.ts";
 import { evaluate } from "./evaluate.ts";
 import { inspect } from "./inspect.ts";
 import { score } from "./score.ts";
+import { testCases } from "./testCases.ts";
 import { doctor, resume, run, sample } from "./runCommands.ts";
 
 const ignoreQueue = { name: "now", help: "start beside a run that uses the device, instead of waiting for it" };
@@ -57,6 +58,14 @@ export const commands: readonly Command[] = [
     ],
     help: "Score stored completions again with the rewards as they are now, and say what changes",
     run: score,
+  },
+  {
+    name: "test",
+    positionals: ["FILE"],
+    isLastAnyNumber: true,
+    options: [],
+    help: "Run pinned reward cases: the files given, else all *.cases.jsonl below this folder",
+    run: testCases,
   },
   {
     name: "data check",

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import readline from "node:readline";
 import type { Readable } from "node:stream";
 import type { RewardError } from "../../protocol/records.ts";
-import type { HostAnswer, HostOutcome, HostRequest, LoadedFile, SourceFiles } from "./hostProtocol.ts";
+import type { CoveredFile, HostAnswer, HostOutcome, HostRequest, LoadedFile, SourceFiles } from "./hostProtocol.ts";
 import type { HostProgram } from "./hostProgram.ts";
 import { residentBytes } from "./processMemory.ts";
 
@@ -88,6 +88,20 @@ export class HostProcess {
     } finally {
       memory.stop();
     }
+  }
+
+  /** Lines that calls take, one call after the other. */
+  async cover(
+    request: Omit<Extract<HostRequest, { kind: "cover" }>, "id" | "kind">,
+    timeoutMs: number,
+  ): Promise<{ readonly files: readonly CoveredFile[] } | { readonly error: RewardError }> {
+    send(this.#child, { kind: "cover", id: ++this.#lastId, ...request });
+    const answer = await this.#answers.next(timeoutMs);
+    if (answer.kind === "covered") return { files: answer.files };
+    if (answer.kind === "failed") return { error: answer.error };
+    await this.kill();
+    if (answer.kind === "silent") return { error: { kind: "timeout", message: `took longer than ${timeoutMs} ms` } };
+    return { error: errorOf(answer) };
   }
 
   /** Settles when the process is gone. */

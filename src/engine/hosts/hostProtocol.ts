@@ -23,6 +23,14 @@ export type HostRequest =
       readonly groups: readonly HostGroup[];
       /** One completion after the other, each told at once: whoever ends the process is then known. */
       readonly isCareful: boolean;
+    }
+  /** Calls the function once more on each completion (on each group, when it gets batches) and says which lines it takes. */
+  | {
+      readonly kind: "cover";
+      readonly id: number;
+      readonly function: string;
+      readonly signature: RewardSignature;
+      readonly groups: readonly HostGroup[];
     };
 
 /** Text of the workspace's files by absolute path. */
@@ -47,6 +55,7 @@ export type HostAnswer =
   /** Outcomes of the completions `from`, `from + 1`, …, counted through all groups of the request. */
   | { readonly kind: "outcomes"; readonly id: number; readonly from: number; readonly outcomes: readonly HostOutcome[] }
   | { readonly kind: "scored"; readonly id: number }
+  | { readonly kind: "covered"; readonly id: number; readonly files: readonly CoveredFile[] }
   /** The whole request failed: its file cannot be loaded, or has no such function. */
   | { readonly kind: "failed"; readonly id: number; readonly error: RewardError };
 
@@ -58,6 +67,20 @@ export interface LoadedFile {
   /** Functions that want token ids. */
   readonly wantsTokenIds: readonly string[];
   readonly runtime: string; // "Node 24.2.0", "Python 3.11.7"
+}
+
+/** Lines of a file that calls went through. */
+export interface CoveredFile {
+  readonly file: string;
+  readonly lines: readonly CoveredLine[];
+}
+
+export interface CoveredLine {
+  readonly line: number; // 1-based
+  /** Completions of the request whose call took the line, counted through all groups, ascending. */
+  readonly taken: readonly number[];
+  /** Parts of the line that not every one of these calls took (V8 only): columns 0-based, the end exclusive. */
+  readonly branches: readonly { readonly start: number; readonly end: number; readonly taken: readonly number[] }[];
 }
 
 export const resultExpected = "a number, null, or { value, parts?, reason? }";

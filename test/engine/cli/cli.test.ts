@@ -310,3 +310,47 @@ test("score says what a changed reward does to the rollouts of a run, and keeps 
   assert.equal((JSON.parse(ofFile.stdout) as ScoreDocument).changed, 0, ofFile.stderr);
   assert.equal((await cli("score", rollouts)).status, 2, "a file names no rewards");
 });
+
+test("test runs pinned cases and says what differs", async () => {
+  const dir = path.join(engine.root, "cases");
+  fs.mkdirSync(path.join(dir, "rewards"), { recursive: true });
+  fs.writeFileSync(
+    path.join(dir, "rewards", "early.ts"),
+    `export const early = ({ parsed }: { parsed: { segment?: { startSec: number } } }) =>
+  parsed.segment === undefined ? { value: 0, reason: "no answer" } : parsed.segment.startSec;\n`,
+  );
+  const example = {
+    id: "a",
+    datasetId: "grounding",
+    task: "temporal-grounding",
+    question: "it falls",
+    truth: { task: "temporal-grounding", segment: { startSec: 5, endSec: 10 } },
+  };
+  const reward = { file: "rewards/early.ts", function: "early" };
+  const one = (name: string, text: string, expect: object, changes = {}) =>
+    JSON.stringify({ name, reward, completion: { text }, example, expect, ...changes });
+  const lines = [
+    one("starts at 5", "<answer>5 to 10</answer>", { min: 5, max: 5 }),
+    one("no answer", "none", { reason: "no answer", max: 0 }),
+    one("too late", "<answer>7 to 10</answer>", { max: 6 }),
+    one("overlap", "<answer>5 to 10</answer>", { min: 1 }, { reward: { name: "tiou" } }),
+  ];
+  const file = path.join(dir, "rewards.cases.jsonl");
+  fs.writeFileSync(file, lines.join("\n"));
+  const { status, stdout } = await cli("test", file, "--json");
+  assert.equal(status, 1);
+  const result = JSON.parse(stdout) as { passed: number; failed: number; cases: { name: string; actual: string }[] };
+  assert.deepEqual([result.passed, result.failed], [3, 1]);
+  const text = await cli("test", file);
+  assert.match(
+    text.stdout,
+    /FAILED {2}too late \(cases\/rewards\.cases\.jsonl:3\)\n +- value: at most 6\n +\+ value: 7/,
+  );
+  fs.writeFileSync(file, [lines[0], "{}", lines[0]].join("\n"));
+  const broken = await cli("test", file);
+  assert.equal(broken.status, 2);
+  assert.match(
+    broken.stderr,
+    /rewards\.cases\.jsonl:2: name: .*\n.*rewards\.cases\.jsonl:3: found the name "starts at 5" twice/,
+  );
+});

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { RewardError } from "../../../protocol/records.ts";
 import type { HostAnswer, HostOutcome, HostRequest, LoadedFile } from "../hostProtocol.ts";
 import { callForBatch, callForEach, failed, thrown } from "./callReward.ts";
+import { CallCoverage } from "./coverage.ts";
 import { installModuleHooks } from "./moduleHooks.ts";
 import { replay } from "./replay.ts";
 
@@ -20,6 +21,7 @@ type Module = Readonly<Record<string, unknown>>;
 type AnyFunction = (...args: unknown[]) => unknown;
 
 let module: Module = {};
+let loadedFiles = (): readonly string[] => [];
 
 const replayed = process.argv.indexOf("--replay");
 if (replayed >= 0) {
@@ -44,14 +46,15 @@ async function handle(request: HostRequest): Promise<void> {
   const { id } = request;
   try {
     if (request.kind === "load") answer({ kind: "loaded", id, file: await load(request) });
-    else await score(request);
+    else if (request.kind === "score") await score(request);
+    else await cover(request);
   } catch (error) {
     answer({ kind: "failed", id, error: loadError(error) });
   }
 }
 
 async function load({ file, sources }: Extract<HostRequest, { kind: "load" }>): Promise<LoadedFile> {
-  const loadedFiles = installModuleHooks(sources);
+  loadedFiles = installModuleHooks(sources);
   module = await importModule(file);
   const functions = Object.keys(module).filter((name) => typeof module[name] === "function");
   return { functions, files: loadedFiles(), wantsTokenIds: [], runtime: `Node ${process.versions.node}` };
@@ -64,19 +67,46 @@ async function importModule(file: string): Promise<Module> {
 
 async function score(request: Extract<HostRequest, { kind: "score" }>): Promise<void> {
   const { id, groups, isCareful } = request;
-  const reward = module[request.function];
-  if (!isFunction(reward)) {
-    const known = Object.keys(module).filter((name) => typeof module[name] === "function");
-    const found = known.length === 0 ? "none" : known.join(", ");
-    const message = `expected an exported function ${request.function}, found ${found}`;
-    return answer({ kind: "failed", id, error: failed("load", message).error });
-  }
+  const reward = functionNamed(request.function);
   const teller = createTeller(id, isCareful);
   const call = request.signature === "batch" ? callForBatch : callForEach;
   await call(reward, groups, { isCareful, tell: (index, outcome) => teller.tell(index, outcome) });
   teller.flush();
   answer({ kind: "scored", id });
 }
+
+async function cover(request: Extract<HostRequest, { kind: "cover" }>): Promise<void> {
+  const { id, groups, signature } = request;
+  const reward = functionNamed(request.function);
+  const coverage = new CallCoverage(loadedFiles());
+  const ignore = { isCareful: true, tell: () => undefined };
+  let at = 0;
+  for (const group of groups) {
+    const places = group.completions.map(() => at++);
+    if (signature === "batch") {
+      await callForBatch(reward, [group], ignore);
+      coverage.count(places);
+      continue;
+    }
+    for (const [k, completion] of group.completions.entries()) {
+      await callForEach(reward, [{ ...group, completions: [completion] }], ignore);
+      coverage.count(places.slice(k, k + 1));
+    }
+  }
+  answer({ kind: "covered", id, files: coverage.end() });
+}
+
+/** @throws Error that becomes the failure of the request */
+function functionNamed(name: string): AnyFunction {
+  const reward = module[name];
+  if (isFunction(reward)) return reward;
+  const known = Object.keys(module).filter((other) => typeof module[other] === "function");
+  throw new MissingFunction(
+    `expected an exported function ${name}, found ${known.length === 0 ? "none" : known.join(", ")}`,
+  );
+}
+
+class MissingFunction extends Error {}
 
 function createTeller(id: number, isCareful: boolean) {
   let from = 0;
@@ -112,6 +142,7 @@ function answer(message: HostAnswer): void {
 }
 
 function loadError(error: unknown): RewardError {
+  if (error instanceof MissingFunction) return failed("load", error.message).error;
   const { message, stack } = thrown(error).error;
   const hint =
     error instanceof SyntaxError && message.includes("does not provide an export named")
