@@ -70,10 +70,10 @@ const textSizes = {
   torch_dtype: "bfloat16",
 };
 
-/** One window is a quarter of a 112 x 112 frame; the last block sees the whole frame. */
+/** One window is a quarter of a 112 x 112 frame; the later blocks see the whole frame. */
 const visionSizes = {
   model_type: "qwen2_5_vl",
-  depth: 2,
+  depth: 3,
   hidden_size: 128,
   intermediate_size: 256,
   num_heads: 4,
@@ -83,7 +83,7 @@ const visionSizes = {
   temporal_patch_size: 2,
   spatial_merge_size: 2,
   window_size: 56,
-  fullatt_block_indexes: [1],
+  fullatt_block_indexes: [1, 2],
   tokens_per_second: 1,
   hidden_act: "silu",
 };

@@ -1,20 +1,30 @@
 import { tensorOf, type Policy } from "../../src/engine/policy/policy.ts";
 import { colourNames, shapeNames } from "../../src/engine/samples/shapes.ts";
+import { patchAt, patchTimesSec } from "./seenTimes.ts";
+
+/** A word as its tokens spell it: within a sentence, before a number, and at the start of an option or an answer. */
+const spellings = (word: string): string[] => [` ${word}`, ` ${word} `, word];
 
 /**
  * How the policy starts out looking things up. Some dimensions of the residual stream are set apart: a visual token says
  * in `seen` what it shows and in `sides` where, a word says in `said` what it means. In all layers but the first,
  * attention starts with queries that read `said` and keys that read `seen`, so a position looks at the visual tokens that
- * show what the words at hand name; the first layer gathers those words. All of it is only a beginning: every weight is
- * trained. From random weights the same lookups were not learnt in 10,000 clips, which is what an hour of two cores gives.
+ * show what the words at hand name; the first layer gathers those words. In one layer half of the heads look at words
+ * instead, for the letter of the option that says the same. All of it is only a beginning: every weight is trained. From
+ * random weights the same lookups were not learnt in 10,000 clips, which is what an hour of two cores gives.
  */
 export const names = {
-  colour: colourNames.map((colour) => [` ${colour}`]),
-  shape: shapeNames.map((shape) => [` ${shape}`]),
-  /** By temporal patch: a second each. */
-  time: Array.from({ length: 8 }, (_, sec) => [`${sec}.0`, `${sec}.5`]),
-  event: [[" spins"], [" touches"]],
+  colour: colourNames.map(spellings),
+  shape: shapeNames.map(spellings),
+  /** By temporal patch. */
+  time: patchTimesSec.map((_, patch) =>
+    Array.from({ length: 81 }, (_, tenth) => tenth / 10)
+      .filter((timeSec) => patchAt(timeSec) === patch)
+      .map((timeSec) => timeSec.toFixed(1)),
+  ),
+  event: ["spins", "touches"].map(spellings),
 } as const;
+const letters = ["A", "B", "C", "D", "E"] as const;
 type NameKind = keyof typeof names;
 
 const nameCount = Object.values(names).flat().length;
@@ -23,7 +33,8 @@ export const dimensions = {
   seen: 0,
   sides: nameCount,
   said: nameCount + 4 * sideSize,
-  free: 2 * nameCount + 4 * sideSize,
+  letters: 2 * nameCount + 4 * sideSize,
+  free: 2 * nameCount + 4 * sideSize + letters.length,
 };
 
 /** The dimension of the n-th name of a kind, from the start of `seen` or `said`. */
@@ -42,12 +53,15 @@ export function sideCode(position: number): number[] {
 
 export const sideDimension = (side: number): number => dimensions.sides + side * sideSize;
 
+/** The layer in which half of the heads look for the letter of an option. */
+const letterLayer = 2;
+
 /** Sets the word embeddings and the attention of a policy with random weights. */
 export function prepareLookup(policy: Policy): void {
   setWords(policy);
   const { layers } = policy.config.text;
   gatherWords(policy, 0);
-  for (let layer = 1; layer < layers; layer++) matchWords(policy, layer);
+  for (let layer = 1; layer < layers; layer++) matchWords(policy, layer, layer === letterLayer);
 }
 
 function setWords(policy: Policy): void {
@@ -60,6 +74,9 @@ function setWords(policy: Policy): void {
       for (const id of words.flatMap((word) => policy.tokenizer.encode(word)))
         embeddings[id * width + dimensions.said + name] = 1;
     });
+  letters.forEach((letter, i) => {
+    for (const id of policy.tokenizer.encode(letter)) embeddings[id * width + dimensions.letters + i] = 1;
+  });
 }
 
 /** Rotary dimensions of a head that hardly turn within a prompt: what they match, they match at any distance. */
@@ -71,27 +88,27 @@ function slowDimensions(headDim: number): number[] {
   );
 }
 
-function matchWords(policy: Policy, layer: number): void {
+function matchWords(policy: Policy, layer: number, findsLetters: boolean): void {
   const a = attentionOf(policy, layer);
   const slow = slowDimensions(a.headDim);
   slow.forEach((d, name) => {
-    for (let group = 0; group < a.kvHeads; group++) a.setKey(group, d, [dimensions.seen + name], 1.2);
+    a.setKey(0, d, [dimensions.seen + name], 1.2);
+    a.setKey(1, d, [(findsLetters ? dimensions.said : dimensions.seen) + name], 1.2);
     for (let head = 0; head < a.heads; head++) a.setQuery(head, d, [dimensions.said + name], 1.2);
   });
   // One group of heads brings where it is, the others what it is, in words.
   for (let d = 0; d < 4 * sideSize; d++) a.setCopy(0, d, dimensions.sides + d, dimensions.sides + d, 0.1);
-  for (let d = 0; d < nameCount; d++) a.setCopy(1, d, dimensions.seen + d, dimensions.said + d, 0.1);
+  if (findsLetters) letters.forEach((_, d) => a.setCopy(1, d, dimensions.letters + d, dimensions.letters + d, 0.3));
+  else for (let d = 0; d < nameCount; d++) a.setCopy(1, d, dimensions.seen + d, dimensions.said + d, 0.1);
 }
 
 /** Looks at the words that name something, the nearer the more, and puts them together. */
 function gatherWords(policy: Policy, layer: number): void {
   const a = attentionOf(policy, layer);
   const slowest = a.headDim - 1;
-  const words = Array.from({ length: nameCount }, (_, name) => dimensions.said + name);
+  const words = Array.from({ length: nameCount + letters.length }, (_, name) => dimensions.said + name);
   a.setKey(0, slowest, words, 0.5);
-  for (let name = 0; name < nameCount; name++) {
-    a.setCopy(0, name, dimensions.said + name, dimensions.said + name, 0.06);
-  }
+  words.forEach((dimension, d) => a.setCopy(0, d, dimension, dimension, 0.06));
   // The fourth rotary frequency turns by half in some 40 tokens.
   a.setBias(0, slowest, 6, 0);
   a.setBias(0, 3, 4, 4);

@@ -11,11 +11,11 @@ import { seededRandom, type SeededRandom } from "../../src/engine/samples/random
 import { makeScene } from "../../src/engine/samples/scene.ts";
 import { writePolicyFiles } from "./files.ts";
 import { prepareLookup } from "./lookup.ts";
-import { exactExamples, groundingLessons, looseLesson, type Looseness } from "./lessons.ts";
+import { exact, lessonOf, questionsOf } from "./lessons.ts";
 
 /** A policy with random weights and a vocabulary of its own, its files written to `dir`. */
-export async function createPolicy(dir: string, seed: number, loose: Looseness, threads: number): Promise<Policy> {
-  await writePolicyFiles(dir, corpus(seed + 1, loose));
+export async function createPolicy(dir: string, seed: number, threads: number): Promise<Policy> {
+  await writePolicyFiles(dir, corpus(seed + 1));
   const file = path.join(dir, "config.json");
   const config = readPolicyConfig(JSON.parse(await fs.readFile(file, "utf8")), file);
   const checkpoint = { dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
@@ -36,13 +36,10 @@ function unadapted(threads: number) {
 }
 
 /** Texts whose words become tokens: the tasks' own, and every number that an answer can hold. */
-function corpus(seed: number, loose: Looseness): string[] {
+function corpus(seed: number): string[] {
   const lessons = Array.from({ length: 400 }, (_, i) => makeScene(seed, i)).flatMap((scene) => {
     const random = seededRandom(seed, scene.index, 2);
-    return [
-      ...exactExamples(scene).map((e) => looseLesson(e, loose, random)),
-      ...groundingLessons(scene, loose, random),
-    ];
+    return questionsOf(scene).map((question) => lessonOf(scene, question, exact, random));
   });
   const decimals = Array.from({ length: 101 }, (_, i) => (i / 100).toFixed(2));
   const seconds = Array.from({ length: 101 }, (_, i) => (i / 10).toFixed(1));
@@ -71,4 +68,13 @@ function randomWeights(config: Policy["config"], random: SeededRandom): Weights 
       return [name, Float32Array.from({ length: count }, () => std * normal())];
     }),
   );
+}
+
+export async function policyFromConfig(dir: string, seed: number, threads: number): Promise<Policy> {
+  const file = path.join(dir, "config.json");
+  const config = readPolicyConfig(JSON.parse(await fs.readFile(file, "utf8")), file);
+  const checkpoint = { dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
+  const policy = { ...unadapted(threads), checkpoint, config, tokenizer: await readTokenizer(dir, config) };
+  prepareLookup(policy);
+  return policy;
 }

@@ -1,8 +1,11 @@
+import { exact, type Looseness } from "./lessons.ts";
+
 /** The cold start, in the order in which things are learnt. */
 export interface Phase {
   readonly name: string;
   /** facts: single things to look up; tasks: the tasks in the words of a run, and facts. */
   readonly lessons: "facts" | "tasks";
+  readonly looseness: Looseness;
   readonly steps: number;
   readonly clipsPerStep: number;
   readonly learningRate: number;
@@ -10,9 +13,34 @@ export interface Phase {
 }
 
 /** First of all, the vision tower alone: what every visual token shows. */
-export const sight = { steps: 900, clipsPerStep: 6, learningRate: 2e-3, firstScene: 0 } as const;
+export const sight = { name: "sight", steps: 4000, clipsPerStep: 6, learningRate: 3e-3 } as const;
 
 export const phases: readonly Phase[] = [
-  { name: "facts", lessons: "facts", steps: 1200, clipsPerStep: 4, learningRate: 1e-3, firstScene: 10_000 },
-  { name: "the tasks", lessons: "tasks", steps: 2500, clipsPerStep: 4, learningRate: 6e-4, firstScene: 30_000 },
+  {
+    name: "facts",
+    lessons: "facts",
+    looseness: exact,
+    steps: 1500,
+    clipsPerStep: 4,
+    learningRate: 1e-3,
+    firstScene: 200_000,
+  },
+  {
+    name: "tasks",
+    lessons: "tasks",
+    looseness: exact,
+    steps: 3000,
+    clipsPerStep: 4,
+    learningRate: 8e-4,
+    firstScene: 300_000,
+  },
+  {
+    name: "loose tasks",
+    lessons: "tasks",
+    looseness: { segmentSec: 2.5, boxMargin: 0.3 },
+    steps: 300,
+    clipsPerStep: 4,
+    learningRate: 3e-4,
+    firstScene: 400_000,
+  },
 ];

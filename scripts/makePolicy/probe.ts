@@ -9,7 +9,9 @@ import { makeScene, type Scene } from "../../src/engine/samples/scene.ts";
 import { tasks } from "../../src/engine/tasks/tasks.ts";
 import type { Clip } from "../../src/engine/video/clip.ts";
 import type { Phase } from "./phases.ts";
-import { exactExamples, factsOf, groundingExamples } from "./lessons.ts";
+import { factsOf, letterFacts } from "./facts.ts";
+import { questionsOf } from "./lessons.ts";
+import { patchTimesSec } from "./seenTimes.ts";
 import { factPrompt, taskClip } from "./targets.ts";
 
 /**
@@ -23,7 +25,7 @@ export async function probe(policy: Policy, seed: number, phase: Phase["lessons"
   const scores = await askFacts(policy, scenes);
   if (phase === "facts") return scores;
   const examples = scenes.flatMap((scene) =>
-    [...exactExamples(scene), ...groundingExamples(scene)].map((example) => ({ example, clip: taskClip(scene) })),
+    questionsOf(scene).map(({ example }) => ({ example, clip: taskClip(scene) })),
   );
   const prompts = examples.map(({ example, clip }) => ({
     text: tasks[example.task].buildPrompt(example, { think: true }),
@@ -57,31 +59,37 @@ async function ask(policy: Policy, prompts: readonly { text: string; clip: Clip 
   return texts;
 }
 
-/** Facts in the words that they are taught in: share of right names, and IoU of boxes and segments. */
+/** Facts in the words that they are taught in: share of right names and letters, and IoU of boxes and segments. */
 async function askFacts(policy: Policy, scenes: readonly Scene[]): Promise<Record<string, number>> {
   const asked = scenes.flatMap((scene, i) => {
-    const facts = factsOf(scene, [(i % clipDurationSec) + 0.5], seededRandom(scene.seed, scene.index, 3));
-    const sizes = [1, 4, 18].flatMap((size) => facts.find((fact) => fact.answer.length === size) ?? []);
-    return sizes.map((fact) => ({ fact, prompt: factPrompt(policy, scene, fact) }));
+    const random = seededRandom(scene.seed, scene.index, 3);
+    const facts = [...factsOf(scene, [(i % clipDurationSec) + 0.5], random), ...letterFacts(scene, random)];
+    return (["name", "box", "when", "letter"] as const).flatMap((kind) => {
+      const fact = facts.find((f) => f.kind === kind);
+      return fact === undefined ? [] : [{ fact, prompt: factPrompt(policy, scene, fact) }];
+    });
   });
-  const options = { groupSize: 1, temperature: 0, topP: 1, topK: 0, maxCompletionLength: 18 };
+  const options = { groupSize: 1, temperature: 0, topP: 1, topK: 0, maxCompletionLength: 2 * patchTimesSec.length + 2 };
   const groups = await sampleGroups(
     policy,
     asked.map(({ prompt }, seed) => ({ prompt, seed })),
     options,
   );
-  const scores = new Map<number, number[]>();
+  const scores = new Map<string, number[]>();
+  const add = (name: string, score: number): void => void scores.set(name, [...(scores.get(name) ?? []), score]);
   asked.forEach(({ fact }, i) => {
-    const size = fact.answer.length;
-    const words = [...(groups[i]?.[0]?.tokens_T ?? [])].slice(0, size).map((id) => policy.tokenizer.decode([id]));
-    const told = size === 18 ? 16 : 0; // a segment comes after a scan
-    const score =
-      size === 1
-        ? Number(words[0] === fact.answer[0])
-        : overlap(words.slice(told).map(Number), fact.answer.slice(told).map(Number));
-    scores.set(size, [...(scores.get(size) ?? []), score]);
+    const { kind, answer } = fact;
+    const expected = answer.flatMap((piece) => policy.tokenizer.encode(piece));
+    const said = [...(groups[i]?.[0]?.tokens_T ?? [])].slice(0, expected.length);
+    if (kind === "name" || kind === "letter") return add(kind, Number(said[0] === expected[0]));
+    const told = kind === "when" ? 2 * patchTimesSec.length : 0; // a segment comes after a scan
+    const numbers = (tokens: readonly number[]): number[] =>
+      tokens.slice(told).map((id) => Number(policy.tokenizer.decode([id])));
+    add(kind, overlap(numbers(said), numbers(expected)));
+    const seen = expected.slice(0, told).map((id, k) => Number(id === said[k]));
+    if (kind === "when") add(`scan ${fact.cue[0]?.split(" ")[3] ?? ""}`, mean(seen.filter((_, k) => k % 2 === 1)));
   });
-  return { name: mean(scores.get(1) ?? []), when: mean(scores.get(18) ?? []), box: mean(scores.get(4) ?? []) };
+  return Object.fromEntries([...scores].map(([name, values]) => [name, mean(values)]));
 }
 
 /** IoU of two segments (start, end) or two boxes (x0, y0, x1, y1). */

@@ -1,29 +1,18 @@
 import type { Policy } from "../../src/engine/policy/policy.ts";
 import { prepareTokens, visualTokensOf, type PreparedPrompt } from "../../src/engine/policy/preparedPrompt.ts";
-import { clipFps, clipFrameCount, frameSidePx } from "../../src/engine/samples/clip-format.ts";
+import { clipFps, frameSidePx } from "../../src/engine/samples/clip-format.ts";
 import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
 import { renderScene } from "../../src/engine/samples/render.ts";
 import type { Scene } from "../../src/engine/samples/scene.ts";
 import type { SftTarget } from "../../src/engine/sft/sftStep.ts";
 import type { Clip } from "../../src/engine/video/clip.ts";
-import {
-  exactExamples,
-  factsOf,
-  groundingLessons,
-  looseLesson,
-  type Fact,
-  type Lesson,
-  type Looseness,
-} from "./lessons.ts";
+import { factsOf, letterFacts, type Fact } from "./facts.ts";
+import { lessonOf, questionsOf, type Lesson, type Looseness } from "./lessons.ts";
 import type { Phase } from "./phases.ts";
+import { frameTimesSec } from "./seenTimes.ts";
 
 /** Longest conversation of one row, in tokens. */
 const longestRow = 176;
-/** The 16 frames that Qwen's rule picks of a clip. */
-export const frameTimesSec = Array.from(
-  { length: 16 },
-  (_, k) => Math.round((k * (clipFrameCount - 1)) / 15) / clipFps,
-);
 const halfSeconds = Array.from({ length: 16 }, (_, i) => i / 2);
 
 /** One training target of a scene: its clip and conversations about it. */
@@ -49,23 +38,29 @@ function factsTarget(policy: Policy, scene: Scene, random: SeededRandom): SftTar
   const shown = frameTimesSec.slice(2 * first, 2 * (first + patches));
   const [startSec = 0, endSec = 0] = [shown[0], shown.at(-1)];
   const times = halfSeconds.filter((t) => t >= startSec - 0.1 && t <= endSec + 0.1);
-  const seen = random.chance(0.5) ? aloneIn(scene) : scene;
-  const facts = factsOf(patches === 8 ? seen : { ...seen, events: [] }, times, random);
-  return rowsTarget(policy, clipAt(seen, shown), factRows(policy, facts, 3));
+  const isWhole = patches === frameTimesSec.length / 2;
+  const seen = !isWhole && random.chance(0.5) ? aloneIn(scene) : scene;
+  const facts = factsOf(isWhole ? seen : { ...seen, events: [] }, times, random);
+  const letters = factRows(policy, letterFacts(scene, random), 1);
+  return rowsTarget(policy, clipAt(seen, shown), [...factRows(policy, facts, 3), ...letters]);
 }
 
 /** The tasks, and a row of facts, so that they are not forgotten over the words of the tasks. */
 function tasksTarget(policy: Policy, scene: Scene, loose: Looseness, random: SeededRandom): SftTarget {
-  const lessons = random.shuffle(exactExamples(scene)).map((example) => looseLesson(example, loose, random));
-  const [track = []] = lessons.filter((lesson) => lesson.task === "tracking").map((lesson) => [lesson]);
-  const asked = lessons.filter((lesson) => lesson.task !== "tracking");
-  const when = random.shuffle(groundingLessons(scene, loose, random));
-  const rows = turns(policy, [track, when, asked.slice(0, 2)]);
-  const facts = factRows(policy, factsOf(scene, halfSeconds, random), 1);
+  const lessons = random.shuffle(questionsOf(scene)).map((question) => lessonOf(scene, question, loose, random));
+  const of = (...kinds: string[]): Lesson[] => lessons.filter(({ task }) => kinds.includes(task));
+  const rows = turns(policy, [
+    of("tracking").slice(0, 1),
+    of("temporal-grounding"),
+    of("grounded-qa"),
+    of("multiple-choice"),
+  ]);
+  const [facts = [], letters = []] = [factsOf(scene, halfSeconds, random), letterFacts(scene, random)];
+  const reminder = factRows(policy, random.chance(0.7) ? facts : letters, 1);
   return rowsTarget(
     policy,
     taskClip(scene),
-    [...rows, ...facts].filter((row) => row.tokens.length > 0),
+    [...rows, ...reminder].filter((row) => row.tokens.length > 0),
   );
 }
 

@@ -4,7 +4,7 @@ import { elementAt, seededRandom } from "./random.ts";
 import { angleAt, colourAt, isOnScreen } from "./scene.ts";
 import type { Scene } from "./scene.ts";
 import { colourRgb, outerRadiusPx, polygonOf } from "./shapes.ts";
-import type { Polygon } from "./shapes.ts";
+import type { ColourName, Polygon } from "./shapes.ts";
 
 /** Times of all frames of a clip in seconds. */
 export const frameTimesSec: readonly number[] = Array.from({ length: clipFrameCount }, (_, k) => k / clipFps);
@@ -34,8 +34,13 @@ export function renderScene(scene: Scene, timesSec: readonly number[] = frameTim
  */
 const stageLight = { right: 60, down: 60, dusk: 70 } as const;
 
-/** Colour of the bar that points from the centre to the top of every shape: it makes the turning of a circle visible. */
-const barRgb = [14, 14, 14] as const;
+/** Colour of the upper half of every shape, which makes the turning of a circle visible: paler, and for white grey. */
+function paleRgb(colour: ColourName): readonly [number, number, number] {
+  if (colour === "white") return [140, 140, 140];
+  const [r, g, b] = colourRgb[colour];
+  const pale = (value: number): number => value + 0.6 * (255 - value);
+  return [pale(r), pale(g), pale(b)];
+}
 
 function renderBackground(scene: Scene): Uint8ClampedArray {
   const { rgb, gradient, gradientRad, noise, noiseSeed } = scene.background;
@@ -60,24 +65,23 @@ function drawObject(image: Uint8Array, scene: Scene, object: number, timeSec: nu
   const { x: centreX, y: centreY } = pathAt(path, timeSec);
   const angle = angleAt(scene, object, timeSec);
   const corners = polygonOf(shape, sizePx, angle, centreX, centreY);
-  const rgb = colourRgb[colourAt(scene, object, timeSec)];
+  const colour = colourAt(scene, object, timeSec);
+  const [rgb, pale] = [colourRgb[colour], paleRgb(colour)];
   const reach = outerRadiusPx(shape, sizePx) + 1;
   const x1 = Math.min(frameSidePx, Math.ceil(centreX + reach));
   const y1 = Math.min(frameSidePx, Math.ceil(centreY + reach));
-  const barX = Math.sin(angle);
-  const barY = -Math.cos(angle);
+  const upX = Math.sin(angle);
+  const upY = -Math.cos(angle);
   for (let y = Math.max(0, Math.floor(centreY - reach)); y < y1; y++) {
     for (let x = Math.max(0, Math.floor(centreX - reach)); x < x1; x++) {
       const px = x + 0.5 - centreX;
       const py = y + 0.5 - centreY;
       const distance =
-        corners.length === 0 ? Math.hypot(px, py) - sizePx / 2 : polygonDistance(corners, x + 0.5, y + 0.5);
+        corners.length === 0 ? Math.sqrt(px ** 2 + py ** 2) - sizePx / 2 : polygonDistance(corners, x + 0.5, y + 0.5);
       if (distance >= 0.5) continue;
       const at = (y * frameSidePx + x) * 3;
-      const along = Math.min(Math.max(px * barX + py * barY, 0), 0.32 * sizePx);
-      const barDistance = Math.hypot(px - along * barX, py - along * barY) - 0.07 * sizePx;
       blend(image, at, rgb, 0.5 - distance);
-      blend(image, at, barRgb, Math.min(0.5 - distance, 0.5 - barDistance));
+      blend(image, at, pale, Math.min(0.5 - distance, 0.5 + (px * upX + py * upY)));
     }
   }
 }

@@ -32,7 +32,7 @@ export interface MovingShapesResult {
 }
 
 /** Changes whenever the same parameters give other clips or other annotations. */
-export const generatorVersion = 2;
+export const generatorVersion = 3;
 
 export const movingShapesDefaults = { seed: 7, trainClips: 160, testClips: 80 } as const;
 

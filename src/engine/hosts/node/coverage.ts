@@ -82,7 +82,7 @@ class FileTally {
       const end = (this.#starts[line + 1] ?? this.#text.length + 1) - 1;
       const pattern = patternOf(ran, this.#text, start, end);
       if (!pattern.includes(didRun)) return;
-      const patterns = (this.#patterns[line] ??= new Map());
+      const patterns = (this.#patterns[line] ??= new Map<string, Set<number>>());
       const known = patterns.get(pattern) ?? new Set<number>();
       patterns.set(pattern, known);
       for (const completion of completions) known.add(completion);
