@@ -14,10 +14,10 @@ export interface NotificationMessage<Params> {
   readonly method: string;
   readonly _types?: (params: Params) => void;
 }
-function request<Params, Result>(method: string): RequestMessage<Params, Result> {
+export function request<Params, Result>(method: string): RequestMessage<Params, Result> {
   return { kind: "request", method };
 }
-function notification<Params>(method: string): NotificationMessage<Params> {
+export function notification<Params>(method: string): NotificationMessage<Params> {
   return { kind: "notification", method };
 }
 
@@ -79,6 +79,39 @@ export const readStep = request<{ runDir: string; step: number }, { groups: read
 export const openFrames = request<{ runDir: string; step: number; group: number }, { files: readonly string[] }>(
   "service/openFrames",
 );
+/** A file with the columns of all rollouts of a run (rolloutIndex.ts), made where the run's own is not whole. */
+export const openIndex = request<{ runDir: string }, { file: string; bytes: number; steps: number }>(
+  "service/openIndex",
+);
+/** Some groups, by their places; those that are not there are left out. */
+export const readGroups = request<
+  { runDir: string; places: readonly { readonly step: number; readonly group: number }[] },
+  { groups: readonly RolloutLine[] }
+>("service/readGroups");
+/** Rollouts whose text matches, newest step first; told in lots by `searchFound`. Cancellable. */
+export const searchRollouts = request<
+  { task: string; runDir: string; pattern: string; isRegex: boolean; isCaseSensitive: boolean },
+  { found: number; searched: number }
+>("service/searchRollouts");
+export const searchFound = notification<{ task: string; ids: readonly string[]; searched: number }>(
+  "service/searchFound",
+);
+/** Tokens of one completion with their texts. `null` where the run did not keep them. */
+export const readTokenTexts = request<
+  { runDir: string; step: number; group: number; completion: number },
+  { tokens: readonly TokenDetail[] | null }
+>("service/readTokens");
+
+export interface TokenDetail {
+  readonly text: string;
+  readonly logprob: number;
+  readonly entropy: number;
+  /** Log-probability under the reference policy; null without one. */
+  readonly refLogprob: number | null;
+  /** The most likely tokens, where the run kept them, the likeliest first. */
+  readonly alternatives: readonly { readonly text: string; readonly logprob: number }[];
+}
+
 /** Problems that a schema cannot say: missing files, unknown functions. `path` as in SpecProblem. */
 export const checkSpec = request<
   { specPath: string; text: string },

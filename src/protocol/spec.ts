@@ -151,6 +151,12 @@ const grpo = z
       .enum(["group", "batch", "none"])
       .default("group")
       .describe("Divide advantages by the standard deviation of the group, of the batch, or not at all."),
+    keepTopTokens: z
+      .int()
+      .min(0)
+      .max(20)
+      .default(0)
+      .describe("Most likely tokens that are kept beside each sampled one, for the token view; 8 bytes each."),
     maskTruncatedCompletions: z
       .boolean()
       .default(false)

@@ -166,7 +166,12 @@ async function update(opened: Opened, params: UpdateParams, kept: Map<string, Ke
     groups: groups.map(({ key }, i) => {
       const outcome = outcomes[i];
       const means = outcome === undefined ? [] : completionMeans(outcome);
-      return { key, meanKl_G: means.map((m) => m.kl), meanEntropy_G: means.map((m) => m.entropy) };
+      return {
+        key,
+        meanKl_G: means.map((m) => m.kl),
+        meanEntropy_G: means.map((m) => m.entropy),
+        refLogprobs_G_T: outcome?.refLogprobs_G_T ?? undefined,
+      };
     }),
   };
 }

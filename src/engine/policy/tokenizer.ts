@@ -10,6 +10,8 @@ export interface PolicyTokenizer {
   encode(text: string): number[];
   /** Text of a completion: special tokens left out. */
   decode(ids: readonly number[]): string;
+  /** Text of each token by itself, special tokens with their names. A part of a character shows as U+FFFD. */
+  tokenTexts(ids: readonly number[]): string[];
   /**
    * Token ids of a user turn (one video of `visualTokens` tokens, then the text, as Qwen's examples have it) up to where
    * the assistant begins, as Qwen2_5_VLProcessor makes them: the video token of the template is repeated.
@@ -33,6 +35,8 @@ export async function readTokenizer(dir: string, config: PolicyConfig): Promise<
       ids.length === 0
         ? ""
         : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+    tokenTexts: (ids) =>
+      ids.map((id) => tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false })),
     encodePrompt(text, visualTokens) {
       const content = [{ type: "video" }, { type: "text", text }];
       const turn = template.render({ messages: [{ role: "user", content }], add_generation_prompt: true });

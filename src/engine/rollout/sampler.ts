@@ -5,7 +5,7 @@ import { masked } from "../policy/policyGraph.ts";
 import { buildPrefill } from "../policy/prefill.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
 import { completionRotary } from "../policy/rotary.ts";
-import { chooseToken, seededRandom, type ChoiceOptions } from "./tokenChoice.ts";
+import { chooseToken, seededRandom, topTokens, type ChoiceOptions, type TopToken } from "./tokenChoice.ts";
 
 export interface GroupRequest {
   readonly prompt: PreparedPrompt;
@@ -16,6 +16,8 @@ export interface SamplerOptions extends ChoiceOptions {
   readonly groupSize: number;
   readonly maxCompletionLength: number;
   readonly signal?: AbortSignal | undefined;
+  /** Most likely tokens that are kept beside each sampled one. */
+  readonly keepTopTokens?: number | undefined;
 }
 
 export interface Completion {
@@ -23,6 +25,12 @@ export interface Completion {
   readonly logprobs_T: Float32Array;
   readonly entropies_T: Float32Array;
   readonly finishReason: FinishReason;
+  /** The N most likely tokens at each place, [T * N]; absent when none are kept. */
+  readonly alternatives?: {
+    readonly count: number;
+    readonly tokens_TN: Int32Array;
+    readonly logprobs_TN: Float32Array;
+  };
 }
 
 /** Slots for decoded tokens grow by this much at a time, so that short completions pay for short attention. */
@@ -74,6 +82,7 @@ interface Row {
   readonly tokens: number[];
   readonly logprobs: number[];
   readonly entropies: number[];
+  readonly top: TopToken[];
   finishReason: FinishReason | undefined;
 }
 
@@ -146,6 +155,7 @@ function newRow(requests: readonly GroupRequest[], row: number, groupSize: numbe
     tokens: [],
     logprobs: [],
     entropies: [],
+    top: [],
     finishReason: undefined,
   };
 }
@@ -248,7 +258,9 @@ function takeTokens(policy: Policy, rows: readonly Row[], logits_B_V: Float32Arr
   const { vocabSize } = policy.config.text;
   rows.forEach((row, i) => {
     if (row.finishReason !== undefined) return;
-    const choice = chooseToken(logits_B_V.subarray(i * vocabSize, (i + 1) * vocabSize), options, row.random);
+    const logits_V = logits_B_V.subarray(i * vocabSize, (i + 1) * vocabSize);
+    const choice = chooseToken(logits_V, options, row.random);
+    row.top.push(...topTokens(logits_V, options.temperature, options.keepTopTokens ?? 0));
     row.input = choice.token;
     row.tokens.push(choice.token);
     row.logprobs.push(choice.logprob);
@@ -264,6 +276,15 @@ function finish(row: Row): Completion {
     logprobs_T: Float32Array.from(row.logprobs),
     entropies_T: Float32Array.from(row.entropies),
     finishReason: row.finishReason ?? "length",
+    ...(row.top.length === 0 ? {} : { alternatives: alternativesOf(row) }),
+  };
+}
+
+function alternativesOf({ tokens, top }: Row): Completion["alternatives"] {
+  return {
+    count: top.length / tokens.length,
+    tokens_TN: Int32Array.from(top, ({ token }) => token),
+    logprobs_TN: Float32Array.from(top, ({ logprob }) => logprob),
   };
 }
 

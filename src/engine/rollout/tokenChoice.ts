@@ -57,6 +57,28 @@ export function chooseToken(logits_V: Float32Array, options: ChoiceOptions, rand
   };
 }
 
+export interface TopToken {
+  readonly token: number;
+  /** As TokenChoice.logprob. */
+  readonly logprob: number;
+}
+
+/** The most likely tokens, the likeliest first; of equal ones the lower id. */
+export function topTokens(logits_V: Float32Array, temperature: number, count: number): TopToken[] {
+  if (count === 0) return [];
+  const inverseTemperature = temperature === 0 ? 1 : 1 / temperature;
+  const best = Array.from(logits_V.keys())
+    .sort((a, b) => (logits_V[b] ?? 0) - (logits_V[a] ?? 0) || a - b)
+    .slice(0, count);
+  const top = (logits_V[best[0] ?? 0] ?? 0) * inverseTemperature;
+  let total = 0;
+  for (const logit of logits_V) total += Math.exp(logit * inverseTemperature - top);
+  return best.map((token) => ({
+    token,
+    logprob: (logits_V[token] ?? 0) * inverseTemperature - top - Math.log(total),
+  }));
+}
+
 /** Inverse CDF over the kept tokens. */
 function draw(mass_V: Float64Array, total: number, { topP, topK }: ChoiceOptions, uniform: number): number {
   if (topP >= 1 && topK === 0) return inverseCdf(mass_V, uniform * total);

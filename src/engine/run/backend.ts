@@ -1,4 +1,5 @@
 import type { FinishReason, SeenVideo } from "../../protocol/records.ts";
+import type { TokenAlternatives } from "../store/tokens.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
 import type { ErrorData } from "../../protocol/errors.ts";
 
@@ -51,6 +52,8 @@ export interface SamplingOptions {
   readonly topP: number;
   readonly topK: number;
   readonly maxCompletionLength: number;
+  /** So many of the most likely tokens are kept beside each sampled one. */
+  readonly keepTopTokens?: number | undefined;
 }
 
 export interface SampleParams {
@@ -81,6 +84,8 @@ export interface SampledCompletion {
   /** Log-probability of each token under log-softmax(logits / temperature), before top-p and top-k. */
   readonly logprobs_T: Float32Array;
   readonly entropies_T: Float32Array;
+  /** The most likely tokens at each place, where the specification keeps them (keepTopTokens). */
+  readonly alternatives?: TokenAlternatives | undefined;
 }
 
 export interface UpdateParams {
@@ -107,6 +112,8 @@ export interface UpdateResult {
     readonly key: string;
     readonly meanKl_G: readonly (number | null)[];
     readonly meanEntropy_G: readonly number[];
+    /** Log-probabilities of the tokens under the reference policy; absent without one. */
+    readonly refLogprobs_G_T?: readonly Float32Array[] | undefined;
   }[];
 }
 

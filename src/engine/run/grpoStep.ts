@@ -45,14 +45,18 @@ export async function grpoStep(step: number, examples: readonly Example[], conte
   const updates = stopping === null ? await updatePolicy(groups, advantages_P_G, learningRate, context) : [];
   const updatedSec = nowSec();
 
-  const firstUpdate = new Map(updates[0]?.groups.map((group) => [group.key, group.meanKl_G]));
+  const firstUpdate = new Map(updates[0]?.groups.map((group) => [group.key, group]));
   const lines = [
-    ...groups.map((g, p) => groupRecord(step, g, advantages_P_G[p] ?? [], firstUpdate.get(g.prompt.key) ?? null)),
+    ...groups.map((g, p) =>
+      groupRecord(step, g, advantages_P_G[p] ?? [], firstUpdate.get(g.prompt.key)?.meanKl_G ?? null),
+    ),
     ...failed.map(({ prompt, failure }) => failedGroupRecord(step, prompt, failure)),
   ].sort((a, b) => a.group - b.group);
   return {
     lines,
-    tokens: groups.flatMap((group) => groupTokens(step, group)),
+    tokens: groups.flatMap((group) =>
+      groupTokens(step, group, firstUpdate.get(group.prompt.key)?.refLogprobs_G_T ?? null),
+    ),
     metrics: {
       ...rolloutMetrics(groups, failed.length, spec.grpo.scaleRewards),
       ...updateMetrics(updates),
@@ -106,7 +110,7 @@ async function samplePrompts(
   prompts: readonly StepPrompt[],
   { backend, record }: StepContext,
 ): Promise<{ rolledOut: RolledOut[]; failed: Failed[] }> {
-  const { groupSize, temperature, topP, topK, maxCompletionLength } = record.spec.grpo;
+  const { groupSize, temperature, topP, topK, maxCompletionLength, keepTopTokens } = record.spec.grpo;
   const sampled = await backend.sample({
     prompts: prompts.map((prompt) => ({
       key: prompt.key,
@@ -115,7 +119,7 @@ async function samplePrompts(
       seed: samplerSeed(record, step, prompt),
     })),
     groupSize,
-    sampling: { temperature, topP, topK, maxCompletionLength },
+    sampling: { temperature, topP, topK, maxCompletionLength, keepTopTokens },
     forTraining: true,
   });
   const byKey = new Map(sampled.map((group) => [group.key, group]));

@@ -46,12 +46,18 @@ export function failedGroupRecord(step: number, prompt: StepPrompt, failure: Err
   return { version: recordVersion, step, group: prompt.group, datasetId, exampleId: id, task, failure };
 }
 
-export function groupTokens(step: number, group: ScoredGroup): CompletionTokens[] {
-  return group.sampled.completions.map(({ tokens_T, logprobs_T, entropies_T }, k) => ({
+export function groupTokens(
+  step: number,
+  group: ScoredGroup,
+  refLogprobs_G_T: readonly Float32Array[] | null,
+): CompletionTokens[] {
+  return group.sampled.completions.map(({ tokens_T, logprobs_T, entropies_T, alternatives }, k) => ({
     id: completionId(step, group.prompt, k),
     tokens_T,
     logprobs_T,
     entropies_T,
+    refLogprobs_T: refLogprobs_G_T?.[k] ?? null,
+    alternatives: alternatives ?? null,
   }));
 }
 

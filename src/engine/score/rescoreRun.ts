@@ -69,7 +69,8 @@ export function acceptScores(runDir: string, { header, lines }: RescoredRun): Pr
   return writeScores(runDir, header, lines);
 }
 
-function resolveReward(asked: RescoreReward, { rewards }: RunSpec, runDir: string): RewardSpec {
+/** @throws UserError not-found for a name that the run does not have */
+export function resolveReward(asked: RescoreReward, { rewards }: RunSpec, runDir: string): RewardSpec {
   if (asked.kind === "spec") return asked.spec;
   const found = rewards.find((reward) => rewardKey(reward) === asked.name);
   if (found !== undefined) return found;

@@ -71,3 +71,12 @@ export function createConnection(
 function quietLogger(logError: (text: string) => void): Logger {
   return { error: logError, warn: logError, info: () => undefined, log: () => undefined };
 }
+
+/** A signal that aborts when a request is cancelled. */
+export function signalOf(token: RpcCancellationToken): AbortSignal {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(new UserError({ code: "cancelled", message: "Cancelled." }));
+  if (token.isCancellationRequested) abort();
+  token.onCancellationRequested(abort);
+  return controller.signal;
+}

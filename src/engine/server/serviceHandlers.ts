@@ -8,12 +8,17 @@ import {
   type InitializeParams,
   listRuns as listRunsRequest,
   openFrames,
+  openIndex,
   pingService,
   protocolVersion,
+  readGroups,
   readRun,
   readStep,
+  readTokenTexts,
   resumeRunProcess,
   runDoctor,
+  searchFound,
+  searchRollouts as searchRequest,
   serviceLog,
   serviceProgress,
   shutdownService,
@@ -21,6 +26,7 @@ import {
   writeSample,
 } from "../../protocol/messages.ts";
 import { listRuns, readRunDetails } from "../store/readRun.ts";
+import { openIndexFile } from "../store/rolloutIndex.ts";
 import { openRollouts } from "../store/rollouts.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import { resolveCacheDir } from "../video/frameStore.ts";
@@ -29,6 +35,9 @@ import { runChecks } from "./doctor.ts";
 import { fetchFfmpeg } from "./fetchFfmpeg.ts";
 import { openGroupFrames } from "./groupFrames.ts";
 import { resumeRun, startRun, type EngineSettings } from "./launcher.ts";
+import { readPlaces, readTokenDetails, searchRollouts, type SearchParams } from "./rolloutQueries.ts";
+import { signalOf } from "./rpc.ts";
+import { serveRewards } from "./rewardService.ts";
 import { writeSampleWorkspace } from "./sampleWorkspace.ts";
 import { videoRftVersion } from "./version.ts";
 
@@ -59,10 +68,15 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   onRequest(connection, readRun, ({ runDir }) => readRunDetails(path.resolve(runDir)));
   onRequest(connection, readStep, async ({ runDir, step }) => ({ groups: await openRollouts(runDir).readStep(step) }));
   onRequest(connection, openFrames, async (params) => ({ files: await openGroupFrames(service.settings, params) }));
+  onRequest(connection, openIndex, ({ runDir }) => openIndexFile(path.resolve(runDir), service.settings.cacheDir));
+  onRequest(connection, readGroups, async ({ runDir, places }) => ({ groups: await readPlaces(runDir, places) }));
+  onRequest(connection, searchRequest, (params, token) => service.search(params, token));
+  onRequest(connection, readTokenTexts, async (params) => ({ tokens: await readTokenDetails(params) }));
   onRequest(connection, checkSpec, ({ specPath, text }) => ({ problems: checkSpecText(text, specPath) }));
   onRequest(connection, runDoctor, async () => ({ checks: await runChecks(service.settings, process.cwd()) }));
   onRequest(connection, writeSample, ({ dir }, token) => service.writeSample(dir, token));
   onRequest(connection, fetchFfmpegRequest, ({ dir }, token) => service.fetchFfmpeg(dir, token));
+  serveRewards(connection, () => service.settings);
 }
 
 class Service {
@@ -114,6 +128,12 @@ class Service {
     return writeSampleWorkspace({ engineDir, dir, ffmpeg, signal: signalOf(token), onProgress });
   }
 
+  search({ task, ...params }: SearchParams & { task: string }, token: RpcCancellationToken) {
+    return searchRollouts(params, signalOf(token), (ids, searched) =>
+      notify(this.connection, searchFound, { task, ids, searched }),
+    );
+  }
+
   fetchFfmpeg(dir: string, token: RpcCancellationToken) {
     let lastMegabytes = -1;
     const onProgress = (doneBytes: number, totalBytes: number): void => {
@@ -126,11 +146,4 @@ class Service {
     };
     return fetchFfmpeg({ dir, signal: signalOf(token), onProgress });
   }
-}
-
-function signalOf(token: RpcCancellationToken): AbortSignal {
-  const controller = new AbortController();
-  if (token.isCancellationRequested) controller.abort();
-  token.onCancellationRequested(() => controller.abort());
-  return controller.signal;
 }

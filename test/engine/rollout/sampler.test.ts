@@ -68,6 +68,17 @@ for (const temperature of [1, 0.7]) {
   });
 }
 
+test("the most likely tokens are kept beside each sampled one where they are asked for", async () => {
+  const [completion] = await sampleOne(short, 3, { ...options, temperature: 0, keepTopTokens: 3 });
+  const { tokens_T, logprobs_T, alternatives } = completion ?? assert.fail("no completion");
+  assert.equal(alternatives?.count, 3);
+  tokens_T.forEach((token, t) => {
+    assert.equal(alternatives.tokens_TN[3 * t], token, "greedy takes the likeliest");
+    assert.ok(Math.abs((alternatives.logprobs_TN[3 * t] ?? 0) - (logprobs_T[t] ?? 1)) < 1e-6);
+  });
+  assert.equal((await sampleOne(short, 3, options))[0]?.alternatives, undefined);
+});
+
 test("entropies of the sampler are those of the trainer", async () => {
   const sampled = await sampleOne(short, 3, options);
   const { entropies_G_T } = await trainerNumbers(short, sampled, 16);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { chooseToken, seededRandom, type ChoiceOptions } from "../../../src/engine/rollout/tokenChoice.ts";
+import { chooseToken, seededRandom, topTokens, type ChoiceOptions } from "../../../src/engine/rollout/tokenChoice.ts";
 
 const all = { temperature: 1, topP: 1, topK: 0 } as const;
 const logits = Float32Array.of(1, -0.5, 2.5, 0, 2, -30);
@@ -86,6 +86,18 @@ test("logits far apart neither overflow nor vanish, and the ends of the interval
   const before = logits.slice();
   chooseToken(logits, { ...all, topK: 2 }, () => 0.5);
   assert.deepEqual(logits, before, "logits are not changed");
+});
+
+test("the most likely tokens come in order, with the log-probabilities of the whole vocabulary", () => {
+  const top = topTokens(Float32Array.of(0, 2, 1, 2), 0.5, 3);
+  const total = Math.exp(0) + 2 * Math.exp(4) + Math.exp(2);
+  assert.deepEqual(
+    top.map(({ token }) => token),
+    [1, 3, 2],
+  );
+  top.forEach(({ logprob }, i) => assert.ok(Math.abs(logprob - Math.log(Math.exp([4, 4, 2][i] ?? 0) / total)) < 1e-6));
+  assert.deepEqual(topTokens(Float32Array.of(1, 2), 0, 0), []);
+  assert.equal(topTokens(Float32Array.of(1, 2), 1, 5).length, 2, "no more than there are");
 });
 
 test("random numbers follow their seed, lie in [0, 1) and fill it evenly", () => {

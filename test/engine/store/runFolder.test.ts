@@ -147,6 +147,8 @@ test("rollouts are read by step and by group, also while they are written", asyn
   await folder.release();
 });
 
+const plain = { refLogprobs_T: null, alternatives: null };
+
 test("tokens come back as they were, and a damaged file is told", async () => {
   const completions = [
     {
@@ -154,9 +156,27 @@ test("tokens come back as they were, and a damaged file is told", async () => {
       tokens_T: Int32Array.of(5, -1, 151645),
       logprobs_T: Float32Array.of(-0.5, -1e-9, -30),
       entropies_T: Float32Array.of(0.25, 0, 2),
+      refLogprobs_T: Float32Array.of(-0.25, -1, -2),
+      alternatives: {
+        count: 2,
+        tokens_TN: Int32Array.of(5, 6, 7, 8, 9, 10),
+        logprobs_TN: Float32Array.of(-0.5, -1, -1.5, -2, -2.5, -3),
+      },
     },
-    { id: "1/0/1", tokens_T: Int32Array.of(), logprobs_T: Float32Array.of(), entropies_T: Float32Array.of() },
-    { id: "1/ü/2", tokens_T: Int32Array.of(7), logprobs_T: Float32Array.of(NaN), entropies_T: Float32Array.of(1) },
+    {
+      id: "1/0/1",
+      tokens_T: Int32Array.of(),
+      logprobs_T: Float32Array.of(),
+      entropies_T: Float32Array.of(),
+      ...plain,
+    },
+    {
+      id: "1/ü/2",
+      tokens_T: Int32Array.of(7),
+      logprobs_T: Float32Array.of(NaN),
+      entropies_T: Float32Array.of(1),
+      ...plain,
+    },
   ];
   const folder = await createFolder(workspace, dirOf("tokens"));
   await folder.writeTokens(1, completions);
@@ -303,7 +323,7 @@ function progress(step: number) {
 
 function token() {
   const one = Float32Array.of(1);
-  return { id: "2/0/0", tokens_T: Int32Array.of(1), logprobs_T: one, entropies_T: one };
+  return { id: "2/0/0", tokens_T: Int32Array.of(1), logprobs_T: one, entropies_T: one, ...plain };
 }
 
 function stepsIn(text: string): number[] {
