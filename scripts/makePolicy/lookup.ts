@@ -102,16 +102,24 @@ function matchWords(policy: Policy, layer: number, findsLetters: boolean): void 
   else for (let d = 0; d < nameCount; d++) a.setCopy(1, d, dimensions.seen + d, dimensions.said + d, 0.1);
 }
 
-/** Looks at the words that name something, the nearer the more, and puts them together. */
+/**
+ * Looks at the words that name something, the nearer the more, and puts them together. The other heads look for the
+ * letter just before: an option's words learn which letter they have.
+ */
 function gatherWords(policy: Policy, layer: number): void {
   const a = attentionOf(policy, layer);
   const slowest = a.headDim - 1;
-  const words = Array.from({ length: nameCount + letters.length }, (_, name) => dimensions.said + name);
+  const words = Array.from({ length: nameCount }, (_, name) => dimensions.said + name);
   a.setKey(0, slowest, words, 0.5);
   words.forEach((dimension, d) => a.setCopy(0, d, dimension, dimension, 0.06));
-  // The fourth rotary frequency turns by half in some 40 tokens.
   a.setBias(0, slowest, 6, 0);
+  // The fourth rotary frequency turns by half in some 40 tokens, the third in some 18.
   a.setBias(0, 3, 4, 4);
+  const own = letters.map((_, i) => dimensions.letters + i);
+  a.setKey(1, slowest, own, 0.5);
+  own.forEach((dimension, d) => a.setCopy(1, d, dimension, dimension, 0.3));
+  a.setBias(1, slowest, 6, 0);
+  a.setBias(1, 2, 8, 8);
 }
 
 function attentionOf(policy: Policy, layer: number) {
