@@ -47,8 +47,8 @@ export const caseSchema = z.strictObject({
   completion: z.strictObject({
     id: z.string().default("case"),
     text: z.string(),
-    tokenCount: z.int().min(0).default(0),
-    finishReason: z.enum(["eos", "length"]).default("eos"),
+    tokenCount: z.int().min(0).nullable().default(0),
+    finishReason: z.enum(["eos", "length"]).nullable().default("eos"),
   }),
   example,
   expect: expectation,

@@ -3,7 +3,7 @@ import type { ErrorData } from "./errors.ts";
 import type { ParsedAnswer, TaskId, Truth } from "./tasks.ts";
 
 /** Records of the run folder. Each line or file carries `version`; older ones are upgraded when they are read. */
-export const recordVersion = 2;
+export const recordVersion = 3;
 
 /** run.json, written once. */
 export interface RunRecord {
@@ -33,6 +33,20 @@ export interface RunRecord {
     readonly cpu: string;
     readonly threads: number;
   };
+  /** Present when the folder was made from the rollouts of another program; the specification then says little. */
+  readonly imported?: ImportRecord | undefined;
+}
+
+export const rolloutSources = ["trl", "ms-swift", "verl", "rollout-lines"] as const;
+/** Whose rollouts were imported; "rollout-lines" are lines of our own without their run folder. */
+export type RolloutSource = (typeof rolloutSources)[number];
+
+export interface ImportRecord {
+  readonly source: RolloutSource;
+  /** The files as they were read. */
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly modifiedMs: number }[];
+  /** What was taken for what, and what the files do not say. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -130,14 +144,14 @@ export interface RewardError {
 export interface CompletionRecord {
   readonly id: string; // "<step>/<group>/<k>"
   readonly text: string;
-  readonly tokenCount: number;
-  readonly finishReason: FinishReason;
+  readonly tokenCount: number | null; // null here and below: an imported log that does not say
+  readonly finishReason: FinishReason | null;
   readonly parsed: ParsedAnswer;
   readonly rewards: readonly RewardPart[];
   readonly reward: number | null; // weighted sum; null when the rollout was dropped
   readonly advantage: number;
   readonly meanKl: number | null; // null without a reference policy
-  readonly meanEntropy: number;
+  readonly meanEntropy: number | null;
 }
 
 /** What the policy saw. Pixel values never travel: see FrameSetRecord. */
@@ -170,8 +184,8 @@ export interface GroupRecord {
   readonly think: boolean; // whether the prompt asks for reasoning
   readonly durationSec: number | null; // as annotated
   readonly row: unknown; // the dataset's row with every column
-  readonly promptTokens: number;
-  readonly video: SeenVideo;
+  readonly promptTokens: number | null;
+  readonly video: SeenVideo | null; // null: the log names none, so nobody knows what the policy saw
   readonly truth: Truth;
   readonly rewardMean: number;
   readonly rewardStd: number; // unbiased

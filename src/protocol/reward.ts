@@ -13,8 +13,9 @@ export interface RewardCompletion {
   readonly id: string;
   readonly text: string;
   readonly parsed: ParsedAnswer;
-  readonly tokenCount: number;
-  readonly finishReason: FinishReason;
+  /** null in rollouts of other programs that do not say. */
+  readonly tokenCount: number | null;
+  readonly finishReason: FinishReason | null;
 }
 
 /** Frames that the policy saw, in their order. */
@@ -38,7 +39,7 @@ export interface RewardExample {
   /** Texts of the options without their letters. */
   readonly options?: readonly string[] | undefined;
   readonly truth: Truth;
-  /** Absolute path. */
+  /** Absolute path; empty where no video is known. */
   readonly videoPath: string;
   /** Duration of the video in seconds; null when neither the annotation nor the video says. */
   readonly durationSec: number | null;

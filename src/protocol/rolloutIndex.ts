@@ -114,9 +114,9 @@ function valueOf(column: string, completion: CompletionRecord): number {
     case "advantage":
       return advantage;
     case "tokens":
-      return tokenCount;
+      return tokenCount ?? NaN;
     case "entropy":
-      return meanEntropy;
+      return meanEntropy ?? NaN;
     case "kl":
       return meanKl ?? NaN;
     case "flags":

@@ -112,7 +112,7 @@ scene("segments stand on the timeline where the record has them", async () => {
   assert.equal(group.truth.task, "temporal-grounding");
   if (group.truth.task !== "temporal-grounding") return;
   const { startSec, endSec } = group.truth.segment;
-  const { durationSec } = group.video;
+  const { durationSec } = group.video ?? assert.fail("no video");
   const track = await boundsOf(frame, ".truth-lane .track");
   const bar = await boundsOf(frame, ".truth-lane .truth-bar");
   assert.ok(Math.abs(bar.x - (track.x + (track.width * startSec) / durationSec)) < 3, "start of the truth");

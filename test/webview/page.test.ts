@@ -232,6 +232,32 @@ test("frames that cannot be had are explained, the rest works", async () => {
   });
 });
 
+test("a prompt of a log that names no video gives its width to the completions", async () => {
+  await withPage({}, async (viewer) => {
+    const { page } = viewer;
+    const [choice] = sampleGroups(42).filter((line) => line.task === "multiple-choice");
+    assert.ok(choice !== undefined && "video" in choice);
+    const unknown = { tokenCount: null, finishReason: null, meanEntropy: null, meanKl: null };
+    const completions = choice.completions.map((completion) => ({ ...completion, ...unknown }));
+    const group = {
+      ...choice,
+      group: 0,
+      task: "open",
+      truth: { task: "open", answer: "red" },
+      options: undefined,
+      video: null,
+      completions,
+    } as const;
+    await viewer.send({ kind: "step", step: 42, groups: [group] });
+    assert.equal(await page.locator(".stage").isVisible(), false);
+    const cards = await page.locator(".card").evaluateAll((nodes) => nodes.map((n) => n.getBoundingClientRect().left));
+    assert.ok(Math.min(...cards) < 20, cards.join());
+    assert.equal(await page.locator(".card-foot").first().innerText(), "");
+    await viewer.send({ kind: "step", step: 42, groups: sampleGroups(42) });
+    assert.equal(await page.locator(".stage").isVisible(), true);
+  });
+});
+
 test("new steps arrive: followed, or offered", async () => {
   await withPage({}, async (viewer) => {
     const { page } = viewer;

@@ -162,11 +162,25 @@ test("playing goes from frame to frame and stops at the last", () => {
   assert.equal(Math.round(frameDelayMs({ ...again, speed: 4 }) ?? 0), 125);
 });
 
+test("a prompt whose video nobody knows asks for no frames and has no playhead", () => {
+  const groups = sampleGroups(42).map((line) => ("video" in line ? { ...line, video: null } : line));
+  const { state, posted } = play([
+    { kind: "run", run: sampleRun() },
+    { kind: "step", step: 42, groups },
+  ]);
+  assert.ok(!posted.some(({ kind }) => kind === "needFrames"));
+  assert.deepEqual([currentFrame(state), shownGroup(state)?.timestampsSec], [-1, []]);
+  const { state: moved } = play([{ kind: "action", action: "nextFrame" }], state);
+  assert.equal(currentTimeSec(moved), 0);
+});
+
 test("the playhead stays on the same video and starts anew on another", () => {
   const sought = update(loaded, { kind: "seek", timeSec: 5 });
   assert.equal(currentTimeSec(update(sought, { kind: "action", action: "nextGroup" })), 5);
   const others = sampleGroups(42).map((line) =>
-    "video" in line ? { ...line, video: { ...line.video, frameSet: `set ${line.group}` } } : line,
+    "video" in line && line.video !== null
+      ? { ...line, video: { ...line.video, frameSet: `set ${line.group}` } }
+      : line,
   );
   const distinct = play([
     { kind: "run", run: sampleRun() },

@@ -26,7 +26,7 @@ function missingStep(state: ViewerState): number | null {
 
 function missingFrames(state: ViewerState): { key: string; step: number; group: number } | null {
   const line = shownLine(state);
-  if (line === null || isFailedGroup(line)) return null;
+  if (line === null || isFailedGroup(line) || line.video === null) return null;
   const key = frameKey(line.step, line.group);
   return state.frames.has(key) ? null : { key, step: line.step, group: line.group };
 }

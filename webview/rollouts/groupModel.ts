@@ -67,7 +67,7 @@ export function buildGroup(record: GroupRecord): GroupView {
   return {
     record,
     durationSec: axisEnd(record, truthSegments),
-    timestampsSec: record.video.timestampsSec,
+    timestampsSec: record.video?.timestampsSec ?? [],
     truthSegments,
     truthBoxes,
     options: buildOptions(record.options ?? [], truthOption, completions),
@@ -174,8 +174,8 @@ function buildOptions(
 
 /** The axis reaches the end of the video, or of the truth when an annotation goes beyond it. */
 function axisEnd(record: GroupRecord, truthSegments: readonly Segment[]): number {
-  const lastFrameSec = record.video.timestampsSec.at(-1) ?? 0;
-  return Math.max(record.video.durationSec, lastFrameSec, ...truthSegments.map((segment) => segment.endSec));
+  const { durationSec = record.durationSec ?? 0, timestampsSec = [] } = record.video ?? {};
+  return Math.max(durationSec, timestampsSec.at(-1) ?? 0, ...truthSegments.map((segment) => segment.endSec));
 }
 
 type SpokenParts = Omit<CompletionView, "spoken" | "sections" | "strength" | "positionIous">;

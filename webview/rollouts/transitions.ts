@@ -74,7 +74,7 @@ export function keepPlace(before: ViewerState, after: ViewerState): ViewerState 
       }
     : after;
   const isSameVideo =
-    to !== null && !isFailedGroup(from) && !isFailedGroup(to) && from.video.frameSet === to.video.frameSet;
+    to !== null && !isFailedGroup(from) && !isFailedGroup(to) && from.video?.frameSet === to.video?.frameSet;
   return isSameVideo ? reset : { ...reset, timeSec: null };
 }
 

@@ -1,5 +1,5 @@
 import { UserError } from "../../protocol/errors.ts";
-import { isFailedGroup, type CompletionRecord, type RolloutLine } from "../../protocol/records.ts";
+import { isFailedGroup, type CompletionRecord, type RolloutLine, type SeenVideo } from "../../protocol/records.ts";
 import type { BoundingBox, ParsedAnswer, Segment, Truth } from "../../protocol/tasks.ts";
 import { readRunRecord } from "../store/readRun.ts";
 import { openRollouts } from "../store/rollouts.ts";
@@ -15,7 +15,7 @@ export async function inspect(input: CommandInput): Promise<ExitStatus> {
   const runDir = positional(input, 0);
   await readRunRecord(runDir);
   const rollouts = openRollouts(runDir);
-  const step = integerOption(input, "step", 1) ?? (await rollouts.steps()).at(-1);
+  const step = integerOption(input, "step", 0) ?? (await rollouts.steps()).at(-1);
   if (step === undefined) {
     const message = "expected rollouts, found none: no step has been sampled yet";
     throw new UserError({ code: "not-found", where: runDir, message });
@@ -44,8 +44,7 @@ export function formatGroup(line: RolloutLine, columns: number): string {
   const title = `${line.step}/${line.group}  ${line.datasetId}  ${line.exampleId}`;
   if (isFailedGroup(line)) return `${title}\n  failed: ${line.failure.message}`;
   const rewards = `reward ${line.rewardMean.toFixed(3)} ± ${line.rewardStd.toFixed(3)}`;
-  const { durationSec, frameIndices, widthPx, heightPx } = line.video;
-  const seen = `${durationSec.toFixed(1)} s, ${frameIndices.length} frames of ${widthPx}x${heightPx}`;
+  const durationSec = line.video?.durationSec ?? null;
   const rows = [
     ["truth", "", "", ...formatAnswer(truthAsAnswer(line.truth), durationSec)],
     ...line.completions.map((completion, k) => [
@@ -57,9 +56,18 @@ export function formatGroup(line: RolloutLine, columns: number): string {
   ];
   const table = formatTable([["", "reward", "advantage", "", ""], ...rows], [3, 4]);
   const texts = line.completions.map((completion, k) => formatCompletion(completion, k, columns));
-  return [`${title}  ${rewards}  (${seen})`, `  ${foldText(line.question, columns - 2)}`, indent(table), ...texts].join(
-    "\n",
-  );
+  return [
+    `${title}  ${rewards}  (${describeSeen(line.video)})`,
+    `  ${foldText(line.question, columns - 2)}`,
+    indent(table),
+    ...texts,
+  ].join("\n");
+}
+
+function describeSeen(video: SeenVideo | null): string {
+  if (video === null) return "no video is known";
+  const { durationSec, frameIndices, widthPx, heightPx } = video;
+  return `${durationSec.toFixed(1)} s, ${frameIndices.length} frames of ${widthPx}x${heightPx}`;
 }
 
 /** Parts of the reward, then the text. */
@@ -68,15 +76,16 @@ function formatCompletion(completion: CompletionRecord, k: number, columns: numb
     ({ name, value, error, reason }) =>
       `${name} ${error !== undefined ? `error: ${error.message}` : formatNumber(value)}${reason === undefined ? "" : ` (${reason})`}`,
   );
+  const tokens = completion.tokenCount === null ? "" : `, ${completion.tokenCount} tokens`;
   const end = completion.finishReason === "length" ? ", cut by length" : "";
-  const head = `  #${k} ${parts.join(", ")}, ${completion.tokenCount} tokens${end}`;
+  const head = `  #${k} ${parts.join(", ")}${tokens}${end}`;
   return `${head}\n     ${foldText(completion.text, columns - 5)}`;
 }
 
 /** A lane, where there are times, and the answer in words. */
-function formatAnswer(answer: Omit<ParsedAnswer, "task">, durationSec: number): [string, string] {
+function formatAnswer(answer: Omit<ParsedAnswer, "task">, durationSec: number | null): [string, string] {
   const segments = answer.segment === undefined ? (answer.segments ?? []) : [answer.segment];
-  const lane = segments.length > 0 ? formatLane(segments, durationSec, laneWidth) : "";
+  const lane = segments.length > 0 && durationSec !== null ? formatLane(segments, durationSec, laneWidth) : "";
   const words = [
     ...(answer.option === undefined ? [] : [answer.option]),
     ...(answer.text === undefined ? [] : [answer.text]),

@@ -10,6 +10,7 @@ import type { PureReward, Reward } from "./reward.ts";
 export const lengthReward: Reward<Extract<PureReward, { name: "length" }>> = {
   tasks: taskIds,
   score({ completion: { tokenCount } }: RewardItem, { minTokens, maxTokens }): RewardOutput {
+    if (tokenCount === null) return unknownLength;
     if (tokenCount < minTokens) return { value: 0, reason: "too-short" };
     return tokenCount > maxTokens ? { value: 0, reason: "too-long" } : { value: 1 };
   },
@@ -22,8 +23,12 @@ export const lengthReward: Reward<Extract<PureReward, { name: "length" }>> = {
 export const overlongReward: Reward<Extract<PureReward, { name: "overlong" }>> = {
   tasks: taskIds,
   score({ completion: { tokenCount } }: RewardItem, { maxTokens, bufferTokens }): RewardOutput {
+    if (tokenCount === null) return unknownLength;
     const over = tokenCount - (maxTokens - bufferTokens);
     const value = over <= 0 ? 0 : -Math.min(1, over / bufferTokens);
     return value === 0 ? { value } : { value, reason: "overlong" };
   },
 };
+
+/** Rollouts of other programs may come without their number of tokens. */
+const unknownLength: RewardOutput = { value: null, reason: "unknown-length" };

@@ -1,5 +1,5 @@
-import type { CompletionRecord, GroupRecord } from "../../protocol/records.ts";
-import type { RewardExample } from "../../protocol/reward.ts";
+import type { CompletionRecord, GroupRecord, SeenVideo } from "../../protocol/records.ts";
+import type { RewardExample, RewardFrames } from "../../protocol/reward.ts";
 import type { ScoreGroup } from "./scorer.ts";
 
 /** A recorded group as its rewards were given it: what re-scoring, debugging and pinned cases call them on. */
@@ -8,7 +8,7 @@ export function recordedGroup(record: GroupRecord): ScoreGroup {
 }
 
 export function recordedExample(record: GroupRecord): RewardExample {
-  const { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx } = record.video;
+  const { video } = record;
   return {
     id: record.exampleId,
     datasetId: record.datasetId,
@@ -16,13 +16,18 @@ export function recordedExample(record: GroupRecord): RewardExample {
     question: record.question,
     ...(record.options === undefined ? {} : { options: record.options }),
     truth: record.truth,
-    videoPath: record.video.path,
-    durationSec: record.durationSec ?? record.video.durationSec,
-    frames: { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx },
+    videoPath: video?.path ?? "",
+    durationSec: record.durationSec ?? video?.durationSec ?? null,
+    frames: video === null ? null : seenFrames(video),
     prompt: record.prompt,
     think: record.think,
     row: record.row,
   };
+}
+
+function seenFrames(video: SeenVideo): RewardFrames {
+  const { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx } = video;
+  return { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx };
 }
 
 export function recordedCompletion({ id, text, parsed, tokenCount, finishReason }: CompletionRecord) {

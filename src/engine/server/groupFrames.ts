@@ -19,6 +19,11 @@ export async function openGroupFrames(
     throw new UserError({ code: "not-found", where: runDir, message: `step ${step} has no group ${group}` });
   }
   if (isFailedGroup(line)) throw new UserError(line.failure);
+  const seen = line.video;
+  if (seen === null) {
+    const message = "no frames: the imported log names no video";
+    throw new UserError({ code: "not-found", where: runDir, message });
+  }
   const ffmpeg = (): ReturnType<typeof locateFfmpeg> => locateFfmpeg({ settingPath: settings.ffmpegPath });
-  return openFrameFiles({ seen: line.video, ffmpeg, cacheDir: settings.cacheDir });
+  return openFrameFiles({ seen, ffmpeg, cacheDir: settings.cacheDir });
 }

@@ -144,7 +144,7 @@ test("interval-set-iou gives nothing to answers of too many pieces (VideoChat-R1
 });
 
 test("length, overlong and repetition", () => {
-  const scored = (spec: RewardSpec, text: string, tokenCount: number) => {
+  const scored = (spec: RewardSpec, text: string, tokenCount: number | null) => {
     const item = rewardItem(text, groundingExample, { completion: { tokenCount } });
     return isPureReward(spec) ? scoreItem(spec, item).value : NaN;
   };
@@ -159,6 +159,8 @@ test("length, overlong and repetition", () => {
     [100, 16384, 18432, 20480, 30000].map((n) => scored(overlong, "", n)),
     [0, 0, -0.5, -1, -1],
   );
+  // A log that does not say how long its completions are.
+  assert.deepEqual([scored(length, "", null), scored(overlong, "", null)], [null, null]);
   const repetition = { name: "repetition", weight: 1, ngram: 2, maxPenalty: -1 } as const;
   assert.equal(scored(repetition, "the red circle spins fast", 1), 0);
   assert.equal(scored(repetition, "go go go go go", 1), -0.75, "4 pairs, 1 of them different");

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { isFailedGroup } from "../../../src/protocol/records.ts";
-import type { RolloutLine, RunState } from "../../../src/protocol/records.ts";
+import type { GroupRecord, RolloutLine, RunState } from "../../../src/protocol/records.ts";
 import type { RunSpecInput } from "../../../src/protocol/spec.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
 import { readEvaluations, readMetrics, readRunDetails } from "../../../src/engine/store/readRun.ts";
@@ -63,7 +63,7 @@ test("metrics have TRL's keys and are those of the rollouts that are recorded", 
   near("reward", mean(completions.map((c) => c.reward ?? NaN)));
   near("reward_std", mean(groups.map((g) => g.rewardStd)));
   near("frac_reward_zero_std", mean(groups.map((g) => (g.rewardStd === 0 ? 1 : 0))));
-  near("completions/mean_length", mean(completions.map((c) => c.tokenCount)));
+  near("completions/mean_length", mean(completions.map((c) => c.tokenCount ?? NaN)));
   near("completions/clipped_ratio", mean(completions.map((c) => (c.finishReason === "length" ? 1 : 0))));
   near("rewards/format/mean", mean(completions.map((c) => c.rewards[0]?.value ?? NaN)));
   const grounding = groups.filter((g) => g.datasetId === "grounding");
@@ -71,7 +71,7 @@ test("metrics have TRL's keys and are those of the rollouts that are recorded", 
   for (const group of groups) {
     assert.ok(Math.abs(mean(group.completions.map((c) => c.advantage))) < 1e-9);
     group.completions.forEach((c, k) => assert.equal(c.id, `2/${group.group}/${k}`));
-    assert.ok(group.completions.every((c) => typeof c.meanKl === "number" && c.meanEntropy > 0));
+    assert.ok(group.completions.every((c) => typeof c.meanKl === "number" && (c.meanEntropy ?? 0) > 0));
   }
   const tokens = await readTokens(runDir, 2);
   assert.deepEqual(
@@ -79,10 +79,9 @@ test("metrics have TRL's keys and are those of the rollouts that are recorded", 
     completions.map((c) => [c.id, c.tokenCount]),
   );
   const first = (await readMetrics(runDir))[0]?.metrics["num_tokens"] ?? NaN;
-  near(
-    "num_tokens",
-    first + groups.reduce((sum, g) => sum + g.completions.reduce((s, c) => s + g.promptTokens + c.tokenCount, 0), 0),
-  );
+  const tokensOf = ({ promptTokens, completions }: GroupRecord) =>
+    completions.map((c) => (promptTokens ?? NaN) + (c.tokenCount ?? NaN)).reduce((sum, count) => sum + count, 0);
+  near("num_tokens", first + groups.map(tokensOf).reduce((sum, count) => sum + count, 0));
 });
 
 test("several iterations update on the same rollouts", async () => {

@@ -66,7 +66,7 @@ test("a run is trained with a function of the workspace, and its failures are re
     assert.equal(part?.value, tokenCount);
     assert.ok((part?.parts?.["columns"] ?? 0) > 0, "gets the row of the dataset");
     const tiou = rewards.find(({ name }) => name === "tiou")?.value ?? 0;
-    assert.ok(reward !== null && Math.abs(reward - 0.1 * tokenCount - tiou) < 1e-9);
+    assert.ok(reward !== null && Math.abs(reward - 0.1 * (tokenCount ?? NaN) - tiou) < 1e-9);
   }
   const metrics = await readMetrics(runDir);
   assert.ok((metrics[0]?.metrics["rewards/reward/mean"] ?? 0) > 0, JSON.stringify(metrics[0]));

@@ -113,7 +113,7 @@ test("a broken line that is not the last is an error with its place", async () =
 test("records of a newer version, without a version, or without their keys are refused by name", () => {
   const parse = (record: unknown) => () => parseRecord("metrics", JSON.stringify(record), "m.jsonl:7");
   const newer = { version: recordVersion + 1, step: 1, metrics: {} };
-  assert.throws(parse(newer), isError("bad-record", /has version 3, the newest known here is 2/, /^m\.jsonl:7$/));
+  assert.throws(parse(newer), isError("bad-record", /has version 4, the newest known here is 3/, /^m\.jsonl:7$/));
   assert.throws(parse({ step: 1, metrics: {} }), isError("bad-record", /found nothing for "version"/));
   assert.throws(parse({ version: 1, step: 1 }), isError("bad-record", /lacks "metrics"/));
   assert.throws(parse([1]), isError("bad-record", /found \[1\]/));
@@ -129,6 +129,16 @@ test("a group of version 1 is read with what it did not keep", () => {
   const record: unknown = parseRecord("rollout", JSON.stringify(old), "r.jsonl:1");
   const { failure: _, ...kept } = old;
   assert.deepEqual(record, { ...kept, version: recordVersion, think: true, durationSec: null, row: null });
+});
+
+test("a group of version 2 is as it was; one of a log without a video says so", () => {
+  const group = { ...line(1, 0), failure: undefined, think: false, durationSec: null, row: null, promptTokens: 7 };
+  const parse = (record: unknown): unknown => parseRecord("rollout", JSON.stringify(record), "r.jsonl:1");
+  const { failure: _, ...kept } = group;
+  const seen = { ...kept, video: { path: "clip.mp4", frameSet: "x" } };
+  assert.deepEqual(parse({ ...seen, version: 2 }), { ...seen, version: recordVersion });
+  const unseen = { ...kept, promptTokens: null, video: null };
+  assert.deepEqual(parse(unseen), unseen);
 });
 
 test("rollouts are read by step and by group, also while they are written", async () => {

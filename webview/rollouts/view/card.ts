@@ -177,11 +177,14 @@ function footNode(completion: CompletionView): HTMLElement {
     icon("warning"),
     element("span", { text: "length" }),
   ]);
-  const end = element("span", { text: "eos", title: "Ended by the end-of-text token" });
+  const eos = element("span", { text: "eos", title: "Ended by the end-of-text token" });
+  const end = finishReason === "length" ? cut : finishReason === "eos" ? eos : null;
   return element("div", { class: "card-foot" }, [
-    finishReason === "length" ? cut : end,
-    element("span", { text: plural(tokenCount, "token") }),
-    element("span", { text: `entropy ${formatNumber(meanEntropy)}`, title: "Mean entropy of the tokens" }),
+    end,
+    tokenCount === null ? null : element("span", { text: plural(tokenCount, "token") }),
+    meanEntropy === null
+      ? null
+      : element("span", { text: `entropy ${formatNumber(meanEntropy)}`, title: "Mean entropy of the tokens" }),
     meanKl === null
       ? null
       : element("span", { text: `KL ${formatNumber(meanKl, 3)}`, title: "Mean KL to the reference" }),

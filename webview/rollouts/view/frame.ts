@@ -1,4 +1,4 @@
-import { clearCanvas, element, setAttribute, setText, whenChanged } from "../../dom.ts";
+import { clearCanvas, element, setAttribute, setHidden, setText, whenChanged } from "../../dom.ts";
 import { onDidChangeTheme, themeColor } from "../../theme.ts";
 import { formatTime, plural } from "../format.ts";
 import { containsTime } from "../geometry.ts";
@@ -31,8 +31,9 @@ export function createFrame(transport: HTMLElement): View {
   explainLoading(image, message);
 
   const renderGroup = whenChanged((group: GroupView | null) => {
-    if (group === null) return;
-    const video = group.record.video;
+    const video = group?.record.video ?? null;
+    setHidden(node, group !== null && video === null);
+    if (video === null) return;
     box.style.setProperty("--frame-aspect", String(video.widthPx / Math.max(1, video.heightPx)));
     const name = video.path.split(/[\\/]/).at(-1) ?? video.path;
     const frames = `${plural(video.timestampsSec.length, "frame")} of ${video.widthPx} × ${video.heightPx} px`;

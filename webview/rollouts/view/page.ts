@@ -34,10 +34,13 @@ export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (c
   const cards = createCards(dispatch);
   const message = element("div", { class: "page-message" });
   const spoken = element("div", { class: "visually-hidden", role: "status" });
-  const body = element("main", { class: "body" }, [
-    element("section", { class: "stage", label: "Video" }, [frame.node, options.node, strip.node, timeline.node]),
-    cards.node,
+  const stage = element("section", { class: "stage", label: "Video" }, [
+    frame.node,
+    options.node,
+    strip.node,
+    timeline.node,
   ]);
+  const body = element("main", { class: "body" }, [stage, cards.node]);
   root.append(header.node, groupBar.node, message, body, spoken);
 
   const renderMessage = whenChanged((line: RolloutLine | null, text: string) => {
@@ -50,6 +53,7 @@ export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (c
     render: (state, event) => {
       const isShown = shownGroup(state) !== null;
       setHidden(body, !isShown);
+      setHidden(stage, !hasStage(state));
       const isStale = state.loaded !== null && state.loaded.step !== state.selection?.step;
       body.classList.toggle("stale", isStale);
       setAttribute(body, "aria-busy", String(isStale));
@@ -67,6 +71,12 @@ export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (c
     cards.node.scrollTop = 0;
     groupBar.node.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** A prompt without a video, times or options (an imported one) leaves the width to its completions. */
+function hasStage(state: ViewerState): boolean {
+  const group = shownGroup(state);
+  return group === null || group.record.video !== null || group.hasLanes || group.options.length > 0;
 }
 
 /** Another prompt starts at its question, not where the last one was scrolled to. */

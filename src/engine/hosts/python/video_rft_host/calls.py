@@ -96,10 +96,10 @@ def trainer_arguments(function, signature, groups):
                 ]
                 for c, e in pairs
             ],
-            "videos": [[e["videoPath"]] for _, e in pairs],
+            "videos": [[e["videoPath"]] if e["videoPath"] else [] for _, e in pairs],
             "dataset": [e["datasetId"] for _, e in pairs],
-            "finish_reason": ["stop" if c["finishReason"] == "eos" else "length" for c, _ in pairs],
-            "is_truncated": [c["finishReason"] != "eos" for c, _ in pairs],
+            "finish_reason": [{"eos": "stop", "length": "length"}.get(c["finishReason"]) for c, _ in pairs],
+            "is_truncated": [c["finishReason"] == "length" for c, _ in pairs],
             "prompt_id": [f'{e["datasetId"]}/{e["id"]}' for _, e in pairs],
             "request_id": [c["id"] for c, _ in pairs],
             "response_token_ids": [c.get("tokenIds") or [] for c, _ in pairs],
