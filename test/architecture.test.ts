@@ -21,7 +21,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "src/engine/data": [],
   "src/engine/rewards": ["metrics", "data"],
   "src/engine/tasks": ["rewards", "metrics", "data"],
-  "src/engine/lint": ["tasks", "rewards", "data"],
+  "src/engine/lint": ["tasks", "rewards", "metrics", "data"],
   "src/engine/video": [],
   "src/engine/store": [],
   "src/engine/hosts": ["rewards", "metrics"],

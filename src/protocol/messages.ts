@@ -1,3 +1,4 @@
+import type { DiagnosticCode, DiagnosticSeverity, SpecFix, SpecPath } from "./diagnostics.ts";
 import type { EvaluationRecord, MetricsRecord, RolloutLine, RunState, TimingsRecord } from "./records.ts";
 
 /** Bumped when a message changes shape; a client refuses a run process of another version and says so. */
@@ -112,11 +113,17 @@ export interface TokenDetail {
   readonly alternatives: readonly { readonly text: string; readonly logprob: number }[];
 }
 
-/** Problems that a schema cannot say: missing files, unknown functions. `path` as in SpecProblem. */
-export const checkSpec = request<
-  { specPath: string; text: string },
-  { problems: readonly { path: readonly (string | number)[]; message: string; severity: "error" | "warning" }[] }
->("service/checkSpec");
+/** What is wrong with the text of a specification; what its data and runs show is asked for in diagnosticMessages.ts. */
+export const checkSpec = request<{ specPath: string; text: string }, { problems: readonly SpecDiagnostic[] }>(
+  "service/checkSpec",
+);
+export interface SpecDiagnostic {
+  readonly code: DiagnosticCode;
+  readonly severity: DiagnosticSeverity;
+  readonly path: SpecPath;
+  readonly message: string;
+  readonly fixes: readonly SpecFix[];
+}
 export const runDoctor = request<Record<string, never>, { checks: readonly DoctorCheck[] }>("service/doctor");
 /** Writes the sample workspace (clips included) into an empty folder. Cancellable. */
 export const writeSample = request<{ dir: string }, { specPath: string }>("service/writeSample");

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
+import type { SpecDiagnostic } from "../../src/protocol/messages.ts";
 import type { PlacedProblem } from "../../src/extension/spec/specProblems.ts";
-import { checkSpecText, problemLine, runsFolderOf } from "../../src/extension/spec/specProblems.ts";
+import { checkSpecText, placeOnSpec, problemLine, runsFolderOf } from "../../src/extension/spec/specProblems.ts";
 
 const good = `{
   // a comment
@@ -14,6 +15,11 @@ const good = `{
   "rewards": [{ "name": "tiou" }]
 }
 `;
+
+/** What the engine finds, with what most tests do not care about. */
+function found(path: SpecDiagnostic["path"], message: string, changes: Partial<SpecDiagnostic> = {}): SpecDiagnostic {
+  return { code: "bad-spec", severity: "error", path, message, fixes: [], ...changes };
+}
 
 /** The underlined text and the message. */
 function shown(text: string, problems: readonly PlacedProblem[]): string[] {
@@ -49,7 +55,7 @@ test("mistakes that the editor's schema tells are kept apart, and placed at thei
 test("rules between keys, and the files that the engine looked for, are ours to show", () => {
   const twice = `{ "id": "a", "task": "tracking", "format": "got10k-sampled", "path": "b.json", "videos": "v" }`;
   const text = good.replace(/\n {2}\],/, `,\n    ${twice}\n  ],`);
-  const engine = { path: ["data", 1, "path"], message: "expected an annotation file", severity: "error" } as const;
+  const engine = found(["data", 1, "path"], "expected an annotation file", { code: "missing-file" });
   const { bySchema, beyondSchema } = checkSpecText(text, [engine]);
   assert.deepEqual(bySchema, []);
   assert.deepEqual(shown(text, beyondSchema), [
@@ -60,10 +66,31 @@ test("rules between keys, and the files that the engine looked for, are ours to 
 
 test("a broken rule that the engine tells too is shown once, with the engine's advice", () => {
   const text = good.replace('"rewards": [{ "name": "tiou" }]', '"rewards": []');
-  const found = "expected at least one reward for GRPO, found none";
-  const engine = { path: ["rewards"], message: `${found}. Add one.`, severity: "error" } as const;
-  assert.deepEqual(shown(text, checkSpecText(text, []).beyondSchema), [`"rewards": ${found}`]);
-  assert.deepEqual(shown(text, checkSpecText(text, [engine]).beyondSchema), [`"rewards": ${found}. Add one.`]);
+  const message = "expected at least one reward for GRPO, found none";
+  const engine = found(["rewards"], `${message}. Add one.`);
+  assert.deepEqual(shown(text, checkSpecText(text, []).beyondSchema), [`"rewards": ${message}`]);
+  assert.deepEqual(shown(text, checkSpecText(text, [engine]).beyondSchema), [`"rewards": ${message}. Add one.`]);
+});
+
+test("a mistake that the editor's schema tells gets the engine's quick fixes, and is not told twice", () => {
+  const text = good.replace('"rewards"', '"grpo": { "groupSiez": 4 },\n  "rewards"');
+  const fix = { title: 'Rename it to "groupSize"', edits: [] };
+  const engine = found(["grpo", "groupSiez"], 'unknown key "groupSiez". Did you mean "groupSize"?', { fixes: [fix] });
+  const { bySchema, beyondSchema } = checkSpecText(text, [engine]);
+  assert.deepEqual(beyondSchema, []);
+  assert.deepEqual(bySchema[0]?.fixes, [fix]);
+  assert.equal(bySchema[0].message, 'unknown key "groupSiez"');
+});
+
+test("a path may name elements of lists; what is named and not there is shown at the beginning", () => {
+  const engine = (name: string) => found(["rewards", { named: name }], "constant");
+  assert.deepEqual(shown(good, checkSpecText(good, [engine("tiou")]).beyondSchema), ["{: constant"]);
+  const placed = placeOnSpec(good, [engine("tiou"), engine("format")]);
+  assert.deepEqual(
+    placed.map(({ range }) => range.startCharacter),
+    [good.split("\n")[7]?.indexOf('{ "name"')],
+    "a reward that was taken out has no place",
+  );
 });
 
 test("text that is no JSON is told by its first wrong place, with any line ends", () => {
@@ -77,8 +104,7 @@ test("text that is no JSON is told by its first wrong place, with any line ends"
 
 test("a path that leads nowhere is shown at the nearest thing that is there", () => {
   const at = (keys: (string | number)[]) => {
-    const problem = { path: keys, message: "here", severity: "warning" } as const;
-    return shown(good, checkSpecText(good, [problem]).beyondSchema)[0];
+    return shown(good, checkSpecText(good, [found(keys, "here")]).beyondSchema)[0];
   };
   assert.equal(at(["evaluate", "data", 0, "path"]), "{: here");
   assert.equal(at(["data", 0, "limit"]), "{: here");

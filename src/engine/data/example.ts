@@ -19,11 +19,17 @@ export interface Example {
   readonly row: unknown;
 }
 
+/** Keys and positions that lead to a value of an annotation file. */
+export type JsonPath = readonly (string | number)[];
+
 export const dataProblemCodes = [
   "bad-row", // the row lacks what its layout asks for; left out
   "duplicate-id", // the id was seen before; left out
   "zero-length", // the true segment ends at or before its start; left out
   "bad-box", // a true box without area; left out
+  "boxes-xywh", // the boxes of the file make sense as x, y, width, height only; those without area are left out
+  "boxes-in-pixels", // numbers far beyond 1; kept as annotated
+  "box-times-differ", // boxes and timestamps differ in number, or the times do not rise; left out
   "truth-beyond-video", // the true segment ends after the annotated duration; kept as annotated
   "box-out-of-range", // a true box outside [0, 1]; kept as annotated
   "unknown-box-times", // neither timestamps nor duration; kept, with assumed times
@@ -39,12 +45,16 @@ export interface DataProblem {
   readonly datasetId: string;
   readonly example: string | null;
   readonly message: string;
+  /** What it is about, in the annotation file. */
+  readonly path: JsonPath;
 }
 
 export interface Dataset {
   readonly id: string;
   readonly examples: readonly Example[];
   readonly problems: readonly DataProblem[];
+  /** Where the truth of each example stands in the annotation file, by id. */
+  readonly places: ReadonlyMap<string, JsonPath>;
   /** sha256 of the annotation file, hex. */
   readonly hash: string;
 }

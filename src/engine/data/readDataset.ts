@@ -4,11 +4,11 @@ import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { DatasetSpec } from "../../protocol/spec.ts";
 import type { TaskId } from "../../protocol/tasks.ts";
-import type { DataProblem, DataProblemCode, Dataset, Example } from "./example.ts";
+import type { DataProblem, Dataset, Example, JsonPath } from "./example.ts";
 import { readCharadesSta } from "./formats/charadesSta.ts";
 import { readGot10kSampled } from "./formats/got10kSampled.ts";
 import { readGroundedQa, readMultipleChoice } from "./formats/questions.ts";
-import type { RowReader } from "./formats/rowReader.ts";
+import type { ReportProblem, RowReader } from "./formats/rowReader.ts";
 import { createVideoFinder } from "./videoFiles.ts";
 
 /** Readers by format and task; a pair that is not here cannot be read. */
@@ -36,24 +36,26 @@ export async function readDataset(spec: DatasetSpec, baseDir: string): Promise<D
   const bytes = await readBytes(file);
   const problems: DataProblem[] = [];
   const examples: Example[] = [];
-  const seen = new Set<string>();
+  const places = new Map<string, JsonPath>();
   const findVideo = createVideoFinder(path.resolve(baseDir, spec.videos));
-  const report = (example: string | null, code: DataProblemCode, message: string, isKept: boolean): void => {
-    problems.push({ code, isKept, datasetId: spec.id, example, message });
-  };
+  const report: ReportProblem = (problem) => void problems.push({ ...problem, datasetId: spec.id });
   for (const row of reader({ json: parseJson(bytes, file), file, report })) {
     if (examples.length >= (spec.limit ?? Infinity)) break;
-    const { videoName, ...rest } = row;
-    if (seen.has(row.id)) {
-      report(row.id, "duplicate-id", `The id ${row.id} was used before; this row is left out.`, false);
+    const { videoName, path: place, ...rest } = row;
+    const about = { example: row.id, path: place };
+    if (places.has(row.id)) {
+      const message = `The id ${row.id} was used before; this row is left out.`;
+      report({ code: "duplicate-id", isKept: false, message, ...about });
       continue;
     }
-    seen.add(row.id);
+    places.set(row.id, place);
     const video = findVideo(videoName);
-    if (!video.exists) report(row.id, "missing-video", `There is no video ${video.path}.`, true);
+    if (!video.exists) {
+      report({ code: "missing-video", isKept: true, message: `There is no video ${video.path}.`, ...about });
+    }
     examples.push({ ...rest, datasetId: spec.id, task: spec.task, videoPath: video.path });
   }
-  return { id: spec.id, examples, problems, hash: createHash("sha256").update(bytes).digest("hex") };
+  return { id: spec.id, examples, problems, places, hash: createHash("sha256").update(bytes).digest("hex") };
 }
 
 async function readBytes(file: string): Promise<Buffer> {

@@ -53,6 +53,13 @@ export function parseSpec(text: string): { ok: true; spec: RunSpec } | { ok: fal
   return { ok: false, problems };
 }
 
+/** The JSON of a specification's text, right or wrong; undefined where it is none. */
+export function jsonOfSpec(text: string): unknown {
+  const errors: ParseError[] = [];
+  const root = parseTree(text.replace(/^\uFEFF/, " "), errors, { allowTrailingComma: true });
+  return errors.length > 0 || root === undefined ? undefined : getNodeValue(root);
+}
+
 /**
  * Where a path of a specification stands in its text, for editors and messages: the key for an unknown or wrong key's
  * property, the value inside a list, and the nearest enclosing object when the path itself is not there (a missing key).

@@ -1,19 +1,24 @@
+import type { SpecFix } from "../../protocol/diagnostics.ts";
 import type { SpecProblem } from "../../protocol/spec.ts";
 import { specJsonSchema } from "../../protocol/spec.ts";
+import { nearestName } from "./nearestName.ts";
 
 interface SchemaNode {
   readonly description?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
   readonly additionalProperties?: SchemaNode | boolean;
+  readonly enum?: readonly unknown[];
 }
 
 /** How to mend a mistake, in one sentence, from the documented keys of the schema. */
 export function mendSpecProblem(problem: SpecProblem): string {
   const key = problem.path.at(-1);
-  const parent = schemaAt(problem.path.slice(0, -1));
-  if (typeof key === "string" && problem.message.startsWith("unknown key")) {
-    return mendUnknownKey(key, Object.keys(parent?.properties ?? {}));
+  if (isUnknownKey(problem)) {
+    const known = Object.keys(schemaAt(problem.path.slice(0, -1))?.properties ?? {});
+    const meant = nearestName(String(key), known);
+    if (meant !== undefined) return `Did you mean "${meant}"?`;
+    return known.length === 0 ? "Remove it." : `Remove it; the keys here are ${known.join(", ")}.`;
   }
   const description = schemaAt(problem.path)?.description;
   const meaning = description === undefined ? "" : ` It means: ${description}`;
@@ -21,13 +26,25 @@ export function mendSpecProblem(problem: SpecProblem): string {
   return meaning === "" ? "Change it as expected." : `Change its value.${meaning}`;
 }
 
-function mendUnknownKey(key: string, known: readonly string[]): string {
-  const [nearest] = known
-    .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
-    .sort((a, b) => a.distance - b.distance);
-  if (nearest !== undefined) return `Did you mean "${nearest.name}"?`;
-  return known.length === 0 ? "Remove it." : `Remove it; the keys here are ${known.join(", ")}.`;
+/** Quick fixes of a mistake: the key or the value that was meant. `found` is the value in the text. */
+export function fixesOfSpecProblem(problem: SpecProblem, found: unknown): readonly SpecFix[] {
+  const { path } = problem;
+  const key = path.at(-1);
+  if (isUnknownKey(problem)) {
+    const meant = nearestName(String(key), Object.keys(schemaAt(path.slice(0, -1))?.properties ?? {}));
+    const remove = { title: `Remove "${String(key)}"`, edits: [{ kind: "remove", path }] } as const;
+    if (meant === undefined) return [remove];
+    return [{ title: `Rename it to "${meant}"`, edits: [{ kind: "rename", path, key: meant }] }, remove];
+  }
+  const values = (schemaAt(path)?.enum ?? []).filter((value) => typeof value === "string");
+  const meant = typeof found === "string" ? nearestName(found, values) : undefined;
+  return meant === undefined
+    ? []
+    : [{ title: `Change it to "${meant}"`, edits: [{ kind: "set", path, value: meant }] }];
+}
+
+function isUnknownKey({ path, message }: SpecProblem): boolean {
+  return typeof path.at(-1) === "string" && message.startsWith("unknown key");
 }
 
 function schemaAt(path: SpecProblem["path"]): SchemaNode | undefined {
@@ -40,18 +57,4 @@ function schemaAt(path: SpecProblem["path"]): SchemaNode | undefined {
     }
   }
   return node;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }

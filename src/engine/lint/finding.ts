@@ -1,31 +1,43 @@
-import type { DataProblemCode } from "../data/example.ts";
-
-export type LintCode =
-  | DataProblemCode
-  | "empty-dataset" // no row can be used
-  | "same-video" // a video is in training and in evaluation data
-  | "unreadable-video"
-  | "duration-differs" // the annotated duration is not that of the file
-  | "box-time-beyond-video"
-  | "segment-between-frames" // no sampled frame lies in the true segment
-  | "bad-template" // a prompt template cannot be rendered
-  | "question-missing" // a prompt template does not show the question
-  | "tag-not-asked" // the format reward wants a tag that the prompt never asks for
-  | "tag-not-wanted" // the prompt asks for a tag that the format reward punishes
-  | "reward-without-data" // a reward applies to no task of the data
-  | "task-without-reward" // no reward applies to a task of the data
-  | "only-format-reward"; // nothing rewards a right answer
+import type { DiagnosticCode, DiagnosticSeverity, SpecBasis, SpecFix, SpecPath } from "../../protocol/diagnostics.ts";
+import type { JsonPath } from "../data/example.ts";
 
 export type DataUse = "training" | "evaluation";
 
-/** Something that the linter found in data, prompts or rewards. */
+/** Where a finding belongs. Lines are looked up by whoever shows it: this room opens no file. */
+export type LintPlace =
+  | { readonly kind: "spec"; readonly path: SpecPath }
+  /** A value of the annotation file of `dataset`. */
+  | { readonly kind: "row"; readonly path: JsonPath }
+  /** A function of a reward file, which is named as the specification names it. */
+  | { readonly kind: "function"; readonly file: string; readonly function: string };
+
+/** Something that the linter found in a specification, in data or in a run. */
 export interface LintFinding {
-  readonly code: LintCode;
-  /** "error": the run would fail or learn nothing from it; "warning": a number may not mean what it seems to. */
-  readonly severity: "error" | "warning";
-  /** Which of the two data lists of the specification; null for findings about prompts and rewards, like the next two. */
+  readonly code: DiagnosticCode;
+  readonly severity: DiagnosticSeverity;
+  /** Which of the two data lists of the specification; null for findings about something else, like the next two. */
   readonly usedFor: DataUse | null;
   readonly dataset: string | null;
   readonly example: string | null;
   readonly message: string;
+  readonly place: LintPlace;
+  readonly fixes: readonly SpecFix[];
+  readonly basis: readonly SpecBasis[];
+}
+
+/** A finding about the specification, or about what a run made of it. */
+export function specFinding(
+  about: Pick<LintFinding, "code" | "severity" | "message"> & {
+    readonly path: SpecPath;
+    readonly fixes?: readonly SpecFix[];
+    readonly basis?: readonly SpecBasis[];
+  },
+): LintFinding {
+  const { path, fixes = [], basis = [], ...rest } = about;
+  return { ...rest, usedFor: null, dataset: null, example: null, place: { kind: "spec", path }, fixes, basis };
+}
+
+/** Path of a dataset in the specification. */
+export function datasetPath(usedFor: DataUse, id: string): SpecPath {
+  return usedFor === "training" ? ["data", { named: id }] : ["evaluate", "data", { named: id }];
 }

@@ -3,8 +3,10 @@ import type { Dataset } from "../data/example.ts";
 import type { TemplateTexts } from "../tasks/prompt.ts";
 import type { VideoFactsByPath } from "./dataLint.ts";
 import { lintDataset, lintSharedVideos } from "./dataLint.ts";
-import type { LintFinding } from "./finding.ts";
-import { lintPrompts, lintRewards } from "./promptLint.ts";
+import type { DataUse, LintFinding } from "./finding.ts";
+import { lintPrompts } from "./promptLint.ts";
+import { lintRewards } from "./rewardSpecLint.ts";
+import { lintTargets } from "./strictLint.ts";
 
 export interface LintInput {
   readonly spec: RunSpec;
@@ -19,11 +21,17 @@ export interface LintInput {
 
 /** Findings about prompts, rewards and data, in this order. Opens no file: what has to be read is given. */
 export function lintData({ spec, training, evaluation, templates = {}, videos = new Map() }: LintInput): LintFinding[] {
+  const datasets: { readonly dataset: Dataset; readonly usedFor: DataUse }[] = [
+    ...training.map((dataset) => ({ dataset, usedFor: "training" }) as const),
+    ...evaluation.map((dataset) => ({ dataset, usedFor: "evaluation" }) as const),
+  ];
   return [
     ...lintPrompts(spec, templates),
     ...lintRewards(spec),
     ...lintSharedVideos(training, evaluation),
-    ...training.flatMap((dataset) => lintDataset(dataset, "training", videos)),
-    ...evaluation.flatMap((dataset) => lintDataset(dataset, "evaluation", videos)),
+    ...datasets.flatMap(({ dataset, usedFor }) => [
+      ...lintDataset(dataset, { usedFor, videos, video: spec.video }),
+      ...lintTargets(spec, dataset, usedFor),
+    ]),
   ];
 }

@@ -1,103 +1,68 @@
-import fs from "node:fs";
 import path from "node:path";
+import type { DiagnosticCode } from "../../protocol/diagnostics.ts";
+import { resolveSpecPath, valueAt } from "../../protocol/diagnostics.ts";
+import type { SpecDiagnostic } from "../../protocol/messages.ts";
 import { UserError } from "../../protocol/errors.ts";
 import type { RunSpec, SpecProblem } from "../../protocol/spec.ts";
-import { formatSpecPath, loadSpec, parseSpec, placeOfPath, type LoadedSpec } from "../data/specFile.ts";
+import { fixesOfSpecProblem } from "../data/specHints.ts";
+import { formatSpecPath, jsonOfSpec, loadSpec, parseSpec, placeOfPath, type LoadedSpec } from "../data/specFile.ts";
 import { readTemplates } from "../data/templates.ts";
-import { lintPrompts, lintRewards } from "../lint/promptLint.ts";
-
-export interface SpecFinding extends SpecProblem {
-  readonly severity: "error" | "warning";
-}
+import type { LintFinding } from "../lint/finding.ts";
+import { lintPrompts } from "../lint/promptLint.ts";
+import { lintRewards } from "../lint/rewardSpecLint.ts";
+import { checkNamedFiles } from "./namedFiles.ts";
 
 /**
  * All that is wrong with the text of a specification: syntax, else schema, else the files that it names, else what the
  * linter says of its prompts and rewards. Never throws.
  */
-export function checkSpecText(text: string, specPath: string): SpecFinding[] {
+export function checkSpecText(text: string, specPath: string): SpecDiagnostic[] {
   const parsed = parseSpec(text);
   if (parsed.ok) {
     const baseDir = path.dirname(path.resolve(specPath));
-    const findings = checkNamedFiles(parsed.spec, baseDir);
+    const named = checkNamedFiles(parsed.spec, baseDir);
     // Prompts can be judged only when their templates are there.
-    return findings.length > 0 ? findings : lintTexts(parsed.spec, baseDir);
+    return named.some(({ severity }) => severity === "error") ? named : [...named, ...lintTexts(parsed.spec, baseDir)];
   }
-  return parsed.problems.map(({ path: keys, message, mend }) => ({
-    path: keys,
-    message: `${message}. ${mend}`,
+  const json = jsonOfSpec(text);
+  return parsed.problems.map((problem) => ({
+    code: codeOf(problem),
     severity: "error",
+    path: problem.path,
+    message: `${problem.message}. ${problem.mend}`,
+    fixes: json === undefined ? [] : fixesOfSpecProblem(problem, valueAt(json, problem.path)),
   }));
 }
 
 /**
- * Reads a specification, and looks for the policy, annotations and folders that it names, so that mistakes are told
- * before anything is started. Throws UserError "bad-spec" with one line a mistake, or "not-found".
+ * Reads a specification, and looks for the policy, annotations, folders and reward files that it names, so that mistakes are
+ * told before anything is started. Throws UserError "bad-spec" with one line a mistake, or "not-found".
  */
 export function loadCheckedSpec(specPath: string): LoadedSpec {
   const loaded = loadSpec(specPath);
-  const errors = checkNamedFiles(loaded.spec, loaded.baseDir);
+  const errors = checkNamedFiles(loaded.spec, loaded.baseDir).filter(({ severity }) => severity === "error");
   if (errors.length === 0) return loaded;
+  const json = jsonOfSpec(loaded.text);
   const lines = errors.map(({ path: keys, message }) => {
-    const { line, column } = placeOfPath(loaded.text, keys);
-    return `${specPath}:${line}:${column}: ${formatSpecPath(keys)}: ${message}`;
+    const resolved = resolveSpecPath(json, keys) ?? [];
+    const { line, column } = placeOfPath(loaded.text, resolved);
+    return `${specPath}:${line}:${column}: ${formatSpecPath(resolved)}: ${message}`;
   });
   throw new UserError({ code: "bad-spec", message: lines.join("\n") });
 }
 
-type Report = (keys: (string | number)[], message: string) => void;
-
-function checkNamedFiles(spec: RunSpec, baseDir: string): SpecFinding[] {
-  const findings: SpecFinding[] = [];
-  const report: Report = (keys, message) => {
-    findings.push({ path: keys, message, severity: "error" });
-  };
-  checkPolicy(spec, baseDir, report);
-  const datasets = [
-    ...spec.data.map((dataset, i) => ({ dataset, keys: ["data", i] })),
-    ...spec.evaluate.data.map((dataset, i) => ({ dataset, keys: ["evaluate", "data", i] })),
-  ];
-  for (const { dataset, keys } of datasets) {
-    const annotations = path.resolve(baseDir, dataset.path);
-    if (!isFile(annotations))
-      report([...keys, "path"], `expected an annotation file, found none at ${annotations}. ${mend}`);
-    const videos = path.resolve(baseDir, dataset.videos);
-    if (!isFolder(videos)) report([...keys, "videos"], `expected a folder of videos, found none at ${videos}. ${mend}`);
-  }
-  for (const [task, prompt] of Object.entries(spec.prompts)) {
-    if (prompt?.template === undefined) continue;
-    const template = path.resolve(baseDir, prompt.template);
-    if (!isFile(template)) report(["prompts", task, "template"], `expected a file, found none at ${template}. ${mend}`);
-  }
-  return findings;
+function codeOf({ path: keys, message }: SpecProblem): DiagnosticCode {
+  if (message.startsWith("not JSON") || message.startsWith("found an empty file")) return "not-json";
+  if (message.startsWith("expected a different id for each dataset")) return "duplicate-dataset";
+  if (keys[0] === "rewards" && message.startsWith("expected each reward once")) return "duplicate-reward";
+  return "bad-spec";
 }
 
-const mend = "Correct the path; it is relative to the specification.";
-
-function checkPolicy(spec: RunSpec, baseDir: string, report: Report): void {
-  const dir = path.resolve(baseDir, spec.policy.model);
-  const keys = ["policy", "model"];
-  if (!isFolder(dir)) {
-    return report(keys, `expected a Hugging Face checkpoint directory, found none at ${dir}. ${mend}`);
-  }
-  for (const names of [["config.json"], ["tokenizer.json"], ["model.safetensors", "model.safetensors.index.json"]]) {
-    if (names.some((name) => isFile(path.join(dir, name)))) continue;
-    report(
-      keys,
-      `expected ${names.join(" or ")} in the checkpoint directory ${dir}, found none. Complete its download.`,
-    );
-  }
+function lintTexts(spec: RunSpec, baseDir: string): SpecDiagnostic[] {
+  return [...lintPrompts(spec, readTemplates(spec.prompts, baseDir)), ...lintRewards(spec)].map(specFindingOf);
 }
 
-function lintTexts(spec: RunSpec, baseDir: string): SpecFinding[] {
-  const prompts = lintPrompts(spec, readTemplates(spec.prompts, baseDir)).map((f) => ({ ...f, path: ["prompts"] }));
-  const rewards = lintRewards(spec).map((f) => ({ ...f, path: ["rewards"] }));
-  return [...prompts, ...rewards].map(({ path: keys, message, severity }) => ({ path: keys, message, severity }));
-}
-
-function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-function isFolder(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+function specFindingOf({ code, severity, message, place, fixes }: LintFinding): SpecDiagnostic {
+  if (place.kind !== "spec") throw new Error(`internal: ${code} is not about the specification`);
+  return { code, severity, message, path: place.path, fixes };
 }

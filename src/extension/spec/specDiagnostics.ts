@@ -52,10 +52,15 @@ export class SpecDiagnostics implements Disposable {
 
   private async checkText(specPath: string, text: string): Promise<SpecCheck> {
     const withoutEngine = checkSpecText(text, []);
-    // The engine resolves files, which only a specification that is whole can name.
-    if (withoutEngine.bySchema.length > 0) return withoutEngine;
-    const { problems } = await this.engine.request(checkSpec, { specPath, text });
-    return checkSpecText(text, problems);
+    if (withoutEngine.bySchema.some(({ code }) => code === "not-json")) return withoutEngine;
+    try {
+      const { problems } = await this.engine.request(checkSpec, { specPath, text });
+      return checkSpecText(text, problems);
+    } catch (error) {
+      // Mistakes of keys and values are known without it; it would have added quick fixes.
+      if (withoutEngine.bySchema.length > 0) return withoutEngine;
+      throw error;
+    }
   }
 
   private show(uri: vscode.Uri, { bySchema, beyondSchema }: SpecCheck): void {
@@ -91,7 +96,8 @@ function editorValidatesJson(uri: vscode.Uri): boolean {
 
 function toDiagnostic(problem: PlacedProblem): vscode.Diagnostic {
   const { startLine, startCharacter, endLine, endCharacter } = problem.range;
-  const severity = problem.severity === "error" ? vscode.DiagnosticSeverity.Error : vscode.DiagnosticSeverity.Warning;
+  const { Error, Warning, Information } = vscode.DiagnosticSeverity;
+  const severity = { error: Error, warning: Warning, info: Information }[problem.severity];
   const range = new vscode.Range(startLine, startCharacter, endLine, endCharacter);
   const diagnostic = new vscode.Diagnostic(range, problem.message, severity);
   diagnostic.source = "Video RFT";

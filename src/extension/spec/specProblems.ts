@@ -7,26 +7,18 @@ import {
   type Node,
   type ParseError,
 } from "jsonc-parser";
+import type { DiagnosticCode, DiagnosticSeverity, SpecFix, SpecPath, TextRange } from "../../protocol/diagnostics.ts";
+import { resolveSpecPath } from "../../protocol/diagnostics.ts";
+import type { SpecDiagnostic } from "../../protocol/messages.ts";
 import { runSpecSchema, validateSpec } from "../../protocol/spec.ts";
 
-/** A mistake with its place in the text. Lines and characters are 0-based, the end is exclusive. */
+/** A finding with its place in a text. */
 export interface PlacedProblem {
+  readonly code: DiagnosticCode;
   readonly message: string;
-  readonly severity: "error" | "warning";
+  readonly severity: DiagnosticSeverity;
   readonly range: TextRange;
-}
-
-export interface TextRange {
-  readonly startLine: number;
-  readonly startCharacter: number;
-  readonly endLine: number;
-  readonly endCharacter: number;
-}
-
-export interface PathProblem {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly severity: "error" | "warning";
+  readonly fixes: readonly SpecFix[];
 }
 
 export interface SpecCheck {
@@ -37,32 +29,50 @@ export interface SpecCheck {
 }
 
 /** Checks a specification's text. `engineProblems` are the engine's answer for the same text. Never throws. */
-export function checkSpecText(text: string, engineProblems: readonly PathProblem[]): SpecCheck {
+export function checkSpecText(text: string, engineProblems: readonly SpecDiagnostic[]): SpecCheck {
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { allowTrailingComma: true });
   const lines = new LineIndex(text);
-  const syntax = errors.map((error): PlacedProblem => {
-    const message = `${splitWords(printParseErrorCode(error.error))} here`;
-    return { message, severity: "error", range: lines.range(error.offset, error.offset + Math.max(1, error.length)) };
+  const syntax = errors.map(({ error, offset, length }): PlacedProblem => {
+    const message = `${splitWords(printParseErrorCode(error))} here`;
+    const range = lines.range(offset, offset + Math.max(1, length));
+    return { code: "not-json", message, severity: "error", range, fixes: [] };
   });
   if (root === undefined || syntax.length > 0) return { bySchema: syntax, beyondSchema: [] };
   const json: unknown = getNodeValue(root);
-  const place = (problem: PathProblem): PlacedProblem => ({
-    message: problem.message,
-    severity: problem.severity,
-    range: placeOf(root, problem.path, lines),
+  const place = ({ path: keys, ...problem }: SpecDiagnostic): PlacedProblem => ({
+    ...problem,
+    range: placeOf(root, resolveSpecPath(json, keys) ?? [], lines),
   });
   const own = validateSpec(json);
-  const problems = own.ok ? [] : own.problems.map((p): PathProblem => ({ ...p, severity: "error" }));
+  const problems = own.ok ? [] : own.problems;
   const relations = relationKeys(json);
-  // The engine finds the same broken relations, and adds how to mend them.
-  const isSaidByEngine = (own: PathProblem) =>
-    engineProblems.some((p) => samePath(p.path, own.path) && p.message.startsWith(own.message));
-  const broken = problems.filter((p) => relations.has(keyOf(p)) && !isSaidByEngine(p));
+  // The engine finds the same mistakes, and adds how to mend them.
+  const asTheEngineSays = (problem: OwnProblem): SpecDiagnostic =>
+    engineProblems.find((p) => isSame(p, problem)) ?? { code: "bad-spec", severity: "error", fixes: [], ...problem };
+  const bySchema = problems.filter((p) => !relations.has(keyOf(p)));
+  const broken = problems.filter((p) => relations.has(keyOf(p)));
+  const further = engineProblems.filter((p) => !problems.some((own) => isSame(p, own)));
   return {
-    bySchema: problems.filter((p) => !relations.has(keyOf(p))).map(place),
-    beyondSchema: [...broken, ...engineProblems].map(place),
+    // What the editor says in its own words needs the quick fix only.
+    bySchema: bySchema.map((p) => place({ ...asTheEngineSays(p), message: p.message })),
+    beyondSchema: [...broken.map(asTheEngineSays), ...further].map(place),
   };
+}
+
+/** Places findings about a specification in its text; those whose path names something that is not there are left out. */
+export function placeOnSpec<T extends { readonly path: SpecPath }>(
+  text: string,
+  findings: readonly T[],
+): { readonly finding: T; readonly range: TextRange }[] {
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  if (root === undefined) return [];
+  const json: unknown = getNodeValue(root);
+  const lines = new LineIndex(text);
+  return findings.flatMap((finding) => {
+    const keys = resolveSpecPath(json, finding.path);
+    return keys === null ? [] : [{ finding, range: placeOf(root, keys, lines) }];
+  });
 }
 
 /** Folder that the specification's runs are made in; the text may be broken. */
@@ -89,12 +99,15 @@ function asKey(part: PropertyKey): string | number {
   return typeof part === "symbol" ? String(part) : part;
 }
 
-function keyOf(problem: { path: readonly (string | number)[]; message: string }): string {
-  return JSON.stringify([problem.path, problem.message]);
+type OwnProblem = Pick<SpecDiagnostic, "message"> & { readonly path: readonly (string | number)[] };
+
+function isSame(engine: SpecDiagnostic, own: OwnProblem): boolean {
+  const isSamePath = engine.path.length === own.path.length && own.path.every((part, i) => part === engine.path[i]);
+  return isSamePath && engine.message.startsWith(own.message);
 }
 
-function samePath(a: readonly (string | number)[], b: readonly (string | number)[]): boolean {
-  return a.length === b.length && a.every((part, i) => part === b[i]);
+function keyOf(problem: { path: readonly (string | number)[]; message: string }): string {
+  return JSON.stringify([problem.path, problem.message]);
 }
 
 /** The value at the path; where the path leads nowhere, the key of the nearest thing that is there. */

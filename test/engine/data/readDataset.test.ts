@@ -170,10 +170,70 @@ test("GOT-10k: boxes without area and broken rows are left out, boxes outside th
     "a_1 box-out-of-range kept",
     "row 2 bad-row",
     "row 3 bad-row",
-    "a_2 bad-row",
-    "a_3 bad-row",
+    "a_2 box-times-differ",
+    "a_3 box-times-differ",
     "row 6 bad-row",
   ]);
+});
+
+test("GOT-10k: boxes in pixels, and boxes of x, y, width, height, are told by their numbers", async (t) => {
+  const row = (gt: unknown): unknown => ({ path: "a", object: "cat", duration: 2, gt });
+  const read1 = (rows: unknown[]) => read(t, got, rows, ["a.mp4"]);
+  const pixels = await read1([
+    row([
+      [10, 20, 200, 150],
+      [12, 20, 210, 150],
+    ]),
+  ]);
+  assert.deepEqual(problemsOf(pixels), ["a_0 boxes-in-pixels kept"]);
+  assert.match(pixels.problems[0]?.message ?? "", /reach 210, expected numbers from 0 to 1/);
+  const sizes = [0.6, 0.5, 0.3, 0.2];
+  const xywh = await read1([row([sizes, sizes, sizes, sizes]), row([sizes, sizes, sizes, [0.1, 0.1, 0.3, 0.3]])]);
+  // Seven flat boxes may be seven mistakes; eight may not.
+  assert.deepEqual(problemsOf(xywh), ["a_0 bad-box", "a_1 bad-box"]);
+  const more = await read1([row([sizes, sizes, sizes, sizes]), row([sizes, sizes, sizes, sizes])]);
+  assert.deepEqual(problemsOf(more), ["a_0 bad-box", "a_1 bad-box", "null boxes-xywh"]);
+  assert.deepEqual(more.problems[2]?.path, [0, "gt", 0]);
+  const mixed = await read1([
+    row([sizes, sizes, sizes, sizes]),
+    row([sizes, sizes, sizes, sizes]),
+    row([[0.5, 0.5, 0.9, 0.9], sizes]),
+  ]);
+  assert.ok(!problemsOf(mixed).includes("null boxes-xywh"), "a box that fits only as corners");
+});
+
+test("rows and truths have their places in the file", async (t) => {
+  const dataset = await read(t, charades, {
+    A: {
+      duration: 9,
+      timestamps: [
+        [1, 2],
+        [3, 3],
+      ],
+      sentences: ["a", "b"],
+    },
+  });
+  assert.deepEqual([...dataset.places], [["A_0", ["A", "timestamps", 0]]]);
+  assert.deepEqual(
+    dataset.problems.map(({ code, path: place }) => [code, place]),
+    [
+      ["missing-video", ["A", "timestamps", 0]],
+      ["zero-length", ["A", "timestamps", 1]],
+    ],
+  );
+  const question = {
+    video: "v",
+    question: "?",
+    options: ["a", "b"],
+    answer: "A",
+    glue: [
+      [1, 2],
+      [4, 4],
+    ],
+  };
+  const qa = await read(t, gqa, [{ ...question, glue: [[1, 2]] }, question]);
+  assert.deepEqual([...qa.places], [["v_0", [0, "glue"]]]);
+  assert.deepEqual(qa.problems.find(({ code }) => code === "zero-length")?.path, [1, "glue", 1]);
 });
 
 test("NExT-GQA: options lose their letters, the answer becomes one", async (t) => {

@@ -20,26 +20,29 @@ export function* readCharadesSta({ json, file, report }: RowReaderInput): Iterab
   for (const [videoName, entry] of Object.entries(json)) {
     const video = videoSchema.safeParse(entry);
     if (!video.success) {
-      report(videoName, "bad-row", formatIssues(video.error.issues), false);
+      const message = `${formatIssues(video.error.issues)}.`;
+      report({ code: "bad-row", isKept: false, example: videoName, message, path: [videoName] });
       continue;
     }
     const { duration, timestamps, sentences } = video.data;
     if (timestamps.length !== sentences.length) {
       const message = `Found ${timestamps.length} timestamps and ${sentences.length} sentences; those without a partner are left out.`;
-      report(videoName, "bad-row", message, false);
+      report({ code: "bad-row", isKept: false, example: videoName, message, path: [videoName, "sentences"] });
     }
     for (const [index, sentence] of sentences.slice(0, timestamps.length).entries()) {
       const id = `${videoName}_${index}`;
+      const path = [videoName, "timestamps", index];
       const pair = pairSchema.safeParse(timestamps[index]);
       if (!pair.success || typeof sentence !== "string" || sentence.trim() === "") {
-        report(id, "bad-row", "Expected a sentence and a pair of seconds.", false);
+        const message = "Expected a sentence and a pair of seconds.";
+        report({ code: "bad-row", isKept: false, example: id, message, path });
         continue;
       }
-      const segment = readSegment(pair.data, duration, id, report);
+      const segment = readSegment(pair.data, duration, { example: id, path, report });
       if (segment === null) continue;
       const row = { duration, timestamp: timestamps[index], sentence };
       const truth = { task: "temporal-grounding", segment } as const;
-      yield { id, videoName, durationSec: duration, question: sentence.trim(), truth, row };
+      yield { id, videoName, durationSec: duration, question: sentence.trim(), truth, row, path };
     }
   }
 }

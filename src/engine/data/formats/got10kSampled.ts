@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { BoundingBox } from "../../../protocol/tasks.ts";
-import type { ReadRow, ReportProblem, RowReaderInput } from "./rowReader.ts";
+import { BoxForms } from "./boxForms.ts";
+import type { ListedRow, ReadRow, ReportProblem, RowReaderInput } from "./rowReader.ts";
 import { readList } from "./rowReader.ts";
 
 const rowSchema = z.object({
@@ -20,54 +21,70 @@ type Row = z.infer<typeof rowSchema>;
  */
 export function* readGot10kSampled(input: RowReaderInput): Iterable<ReadRow> {
   const { report } = input;
-  for (const { row, id, entry } of readList(
-    input,
-    rowSchema,
-    "a list of rows with path, object and gt",
-    (r) => r.path,
-  )) {
-    const boxes = row.gt.map(([x0, y0, x1, y1]) => ({ x0, y0, x1, y1 }));
-    if (!areUsable(boxes, id, report)) continue;
-    const timestamps = boxTimes(row, id, report);
-    if (timestamps === null) continue;
-    const timed = boxes.map((box, i) => ({ timestampSec: timestamps[i] ?? 0, box }));
-    const truth = { task: "tracking", boxes: timed } as const;
-    yield {
-      id,
-      videoName: row.path,
-      durationSec: row.duration ?? null,
-      question: row.object.trim(),
-      truth,
-      row: entry,
-    };
+  const forms = new BoxForms();
+  try {
+    for (const listed of readList(input, rowSchema, "a list of rows with path, object and gt", (r) => r.path)) {
+      const { row, id, entry, position } = listed;
+      const path = [position, "gt"];
+      row.gt.forEach((box, i) => forms.add(box, [...path, i]));
+      const boxes = row.gt.map(([x0, y0, x1, y1]) => ({ x0, y0, x1, y1 }));
+      if (!areUsable(boxes, listed, report)) continue;
+      const timestamps = boxTimes(listed, report);
+      if (timestamps === null) continue;
+      const timed = boxes.map((box, i) => ({ timestampSec: timestamps[i] ?? 0, box }));
+      const truth = { task: "tracking", boxes: timed } as const;
+      const { path: videoName, duration: durationSec = null } = row;
+      yield { id, videoName, durationSec, question: row.object.trim(), truth, row: entry, path };
+    }
+  } finally {
+    // Also when no more rows are wanted: what was read says enough.
+    forms.report(report);
   }
 }
 
-function areUsable(boxes: readonly BoundingBox[], id: string, report: ReportProblem): boolean {
+/** Normalised numbers reach 1, a little over where an object leaves the frame; pixels and thousandths go far beyond. */
+const mostNormalised = 2;
+
+function areUsable(
+  boxes: readonly BoundingBox[],
+  { id: example, position }: ListedRow<Row>,
+  report: ReportProblem,
+): boolean {
+  const about = (i: number) => ({ example, path: [position, "gt", i] });
   const flat = boxes.findIndex((b) => b.x1 <= b.x0 || b.y1 <= b.y0);
   if (flat >= 0) {
-    report(id, "bad-box", `The true box ${flat} has no area; the row is left out.`, false);
+    const message = `The true box ${flat} has no area; the row is left out.`;
+    report({ code: "bad-box", isKept: false, message, ...about(flat) });
     return false;
   }
-  const outside = boxes.findIndex((b) => [b.x0, b.y0, b.x1, b.y1].some((v) => v < 0 || v > 1));
-  if (outside >= 0) {
+  const outside = boxes.findIndex((b) => sides(b).some((v) => v < 0 || v > 1));
+  const largest = Math.max(...boxes.flatMap(sides));
+  if (largest > mostNormalised) {
+    const message = `The true boxes reach ${largest}, expected numbers from 0 to 1: divide x by the width and y by the height of the video.`;
+    report({ code: "boxes-in-pixels", isKept: true, message, ...about(outside) });
+  } else if (outside >= 0) {
     const message = `The true box ${outside} is not within [0, 1]; it is kept as annotated and clipped when it is scored.`;
-    report(id, "box-out-of-range", message, true);
+    report({ code: "box-out-of-range", isKept: true, message, ...about(outside) });
   }
   return true;
 }
 
-function boxTimes(row: Row, id: string, report: ReportProblem): readonly number[] | null {
+function sides(box: BoundingBox): number[] {
+  return [box.x0, box.y0, box.x1, box.y1];
+}
+
+function boxTimes({ row, id: example, position }: ListedRow<Row>, report: ReportProblem): readonly number[] | null {
   const count = row.gt.length;
   if (row.timestamps !== undefined) {
     const isRising = row.timestamps.every((t, i) => t >= 0 && (i === 0 || t > (row.timestamps?.[i - 1] ?? 0)));
     if (row.timestamps.length === count && isRising) return row.timestamps;
-    report(id, "bad-row", `Expected ${count} rising timestamps, one a box, found ${row.timestamps.length}.`, false);
+    const message = `Expected ${count} rising timestamps, one a box, found ${row.timestamps.length}${isRising ? "" : " that do not rise"}; the row is left out.`;
+    report({ code: "box-times-differ", isKept: false, example, message, path: [position, "timestamps"] });
     return null;
   }
   if (row.duration === undefined) {
     const message = "Neither timestamps nor duration; the boxes are shown one second apart, scores do not change.";
-    report(id, "unknown-box-times", message, true);
+    report({ code: "unknown-box-times", isKept: true, example, message, path: [position, "gt"] });
   }
   const lastSec = row.duration ?? count - 1;
   return row.gt.map((_, i) => (i * lastSec) / (count - 1));

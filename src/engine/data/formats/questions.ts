@@ -17,21 +17,22 @@ type Row = z.infer<typeof rowSchema>;
 
 /** NExT-GQA: `[{id, video, question, options: ["(A) …"], duration, glue: [[s, e]], answer: "(C)"}]`. */
 export function* readGroundedQa(input: RowReaderInput): Iterable<ReadRow> {
-  for (const { row, id, entry } of readRows(input)) {
-    const option = readOption(row, id, input.report);
+  for (const listed of readRows(input)) {
+    const option = readOption(listed, input.report);
     if (option === null) continue;
-    const segments = readGlue(row, id, input.report);
+    const segments = readGlue(listed, input.report);
     if (segments === null) continue;
-    yield { ...baseOf(row, id), truth: { task: "grounded-qa", option, segments }, row: entry };
+    const path = [listed.position, "glue"];
+    yield { ...baseOf(listed), truth: { task: "grounded-qa", option, segments }, path };
   }
 }
 
 /** The same layout; `glue` and `duration` are not needed. */
 export function* readMultipleChoice(input: RowReaderInput): Iterable<ReadRow> {
-  for (const { row, id, entry } of readRows(input)) {
-    const option = readOption(row, id, input.report);
+  for (const listed of readRows(input)) {
+    const option = readOption(listed, input.report);
     if (option === null) continue;
-    yield { ...baseOf(row, id), truth: { task: "multiple-choice", option }, row: entry };
+    yield { ...baseOf(listed), truth: { task: "multiple-choice", option }, path: [listed.position, "answer"] };
   }
 }
 
@@ -39,39 +40,38 @@ function readRows(input: RowReaderInput): Iterable<ListedRow<Row>> {
   return readList(input, rowSchema, "a list of rows with video, question, options and answer", (row) => row.video);
 }
 
-function baseOf(row: Row, id: string): Omit<ReadRow, "truth" | "row"> {
+function baseOf({ row, id, entry }: ListedRow<Row>): Omit<ReadRow, "truth" | "path"> {
   const options = row.options.map((option) => option.trim().replace(optionPrefix, "").trim());
-  return { id, videoName: row.video, durationSec: row.duration ?? null, question: row.question.trim(), options };
+  const { video: videoName, duration: durationSec = null } = row;
+  return { id, videoName, durationSec, question: row.question.trim(), options, row: entry };
 }
 
 /** "(A) ", "A. ", "A) ", "A: " */
 const optionPrefix = /^(?:\([A-Z]\)|[A-Z][.):](?=\s))\s*/;
 
 /** The true option as a capital letter: "(C)", "C", "c." or the text of an option. Null, and reported, when there is none. */
-function readOption(row: Row, id: string, report: ReportProblem): string | null {
+function readOption({ row, id, position }: ListedRow<Row>, report: ReportProblem): string | null {
   const answer = row.answer.trim();
   const match = /^\(([A-Za-z])\)|^([A-Za-z])[.):]?$|^([A-Z])[.):]\s/.exec(answer);
   const letter = (match?.[1] ?? match?.[2] ?? match?.[3])?.toUpperCase();
   const byText = row.options.findIndex((o) => o.trim() === answer || o.trim().replace(optionPrefix, "") === answer);
   const index = byText >= 0 ? byText : letter === undefined ? -1 : letter.charCodeAt(0) - 65;
   if (index >= 0 && index < row.options.length) return String.fromCharCode(65 + index);
-  report(
-    id,
-    "bad-row",
-    `The answer ${JSON.stringify(row.answer)} is none of the ${row.options.length} options.`,
-    false,
-  );
+  const message = `The answer ${JSON.stringify(row.answer)} is none of the ${row.options.length} options.`;
+  report({ code: "bad-row", isKept: false, example: id, message, path: [position, "answer"] });
   return null;
 }
 
-function readGlue(row: Row, id: string, report: ReportProblem): readonly Segment[] | null {
+function readGlue({ row, id, position }: ListedRow<Row>, report: ReportProblem): readonly Segment[] | null {
   if (row.glue === undefined || row.glue.length === 0) {
-    report(id, "bad-row", "Expected at least one segment in glue, found none.", false);
+    const message = "Expected at least one segment in glue, found none.";
+    report({ code: "bad-row", isKept: false, example: id, message, path: [position] });
     return null;
   }
   const segments: Segment[] = [];
-  for (const pair of row.glue) {
-    const segment = readSegment(pair, row.duration ?? null, id, report);
+  for (const [i, pair] of row.glue.entries()) {
+    const path = [position, "glue", i];
+    const segment = readSegment(pair, row.duration ?? null, { example: id, path, report });
     if (segment === null) return null;
     segments.push(segment);
   }

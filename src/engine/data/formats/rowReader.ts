@@ -1,10 +1,12 @@
 import type { z } from "zod";
 import { UserError } from "../../../protocol/errors.ts";
-import type { DataProblemCode, Example } from "../example.ts";
+import type { DataProblem, Example, JsonPath } from "../example.ts";
 
 /** An example as its layout gives it, before its video is looked for. */
 export interface ReadRow extends Omit<Example, "datasetId" | "task" | "videoPath"> {
   readonly videoName: string;
+  /** Where its truth stands. */
+  readonly path: JsonPath;
 }
 
 export interface RowReaderInput {
@@ -13,7 +15,7 @@ export interface RowReaderInput {
   readonly report: ReportProblem;
 }
 
-export type ReportProblem = (example: string | null, code: DataProblemCode, message: string, isKept: boolean) => void;
+export type ReportProblem = (problem: Omit<DataProblem, "datasetId">) => void;
 
 /** Rows of an annotation file in its order; rows that cannot be used are reported and left out. */
 export type RowReader = (input: RowReaderInput) => Iterable<ReadRow>;
@@ -23,6 +25,8 @@ export interface ListedRow<Row> {
   readonly row: Row;
   readonly id: string;
   readonly entry: unknown;
+  /** In the list. */
+  readonly position: number;
 }
 
 /**
@@ -40,14 +44,15 @@ export function* readList<Schema extends z.ZodType<{ readonly id?: string | numb
   for (const [position, entry] of json.entries()) {
     const parsed = schema.safeParse(entry);
     if (!parsed.success) {
-      report(`row ${position}`, "bad-row", formatIssues(parsed.error.issues), false);
+      const message = `${formatIssues(parsed.error.issues)}.`;
+      report({ code: "bad-row", isKept: false, example: `row ${position}`, message, path: [position] });
       continue;
     }
     const row = parsed.data;
     const video = videoOf(row);
     const index = seen.get(video) ?? 0;
     seen.set(video, index + 1);
-    yield { row, id: row.id === undefined ? `${video}_${index}` : String(row.id), entry };
+    yield { row, id: row.id === undefined ? `${video}_${index}` : String(row.id), entry, position };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Segment } from "../../../protocol/tasks.ts";
+import type { JsonPath } from "../example.ts";
 import type { ReportProblem } from "./rowReader.ts";
 
 /**
@@ -8,22 +9,17 @@ import type { ReportProblem } from "./rowReader.ts";
 export function readSegment(
   pair: readonly [number, number],
   durationSec: number | null,
-  example: string,
-  report: ReportProblem,
+  { example, path, report }: { readonly example: string; readonly path: JsonPath; readonly report: ReportProblem },
 ): Segment | null {
   const [startSec, endSec] = pair;
   if (endSec <= startSec || startSec < 0) {
-    report(
-      example,
-      "zero-length",
-      `The true segment goes from ${startSec} to ${endSec} s; the row is left out.`,
-      false,
-    );
+    const message = `The true segment goes from ${startSec} to ${endSec} s; the row is left out.`;
+    report({ code: "zero-length", isKept: false, example, message, path });
     return null;
   }
   if (durationSec !== null && endSec > durationSec) {
     const message = `The true segment ends at ${endSec} s, the video at ${durationSec} s; it is kept as annotated.`;
-    report(example, "truth-beyond-video", message, true);
+    report({ code: "truth-beyond-video", isKept: true, example, message, path });
   }
   return { startSec, endSec };
 }

@@ -1,0 +1,34 @@
+import type { Diagnostic } from "../../protocol/diagnostics.ts";
+import type { LintFinding } from "../lint/finding.ts";
+import { formatPath } from "../lint/setFix.ts";
+
+/** "error missing-video grounding/AO8RW_0: There is no video …", and how it can be mended. */
+export function formatFinding({ severity, code, dataset, example, message, fixes }: LintFinding): string {
+  const place = [dataset, example].filter((part) => part !== null).join("/");
+  const head = `${severity} ${code}${place === "" ? "" : ` ${place}`}: ${message}`;
+  return fixes.length === 0 ? head : `${head}\n  fix: ${fixes.map(({ title }) => title).join("; or: ")}`;
+}
+
+export function countSeverities(findings: readonly LintFinding[]): { readonly errors: number; readonly text: string } {
+  const count = (severity: LintFinding["severity"]): number => findings.filter((f) => f.severity === severity).length;
+  const [errors, infos] = [count("error"), count("info")];
+  const notes = infos === 0 ? "" : `, ${infos} notes`;
+  return { errors, text: `${errors} errors, ${count("warning")} warnings${notes}` };
+}
+
+/** The findings of a `--json` document. `line` is 1-based. */
+export function problemsOf(findings: readonly LintFinding[], placed: readonly Diagnostic[]): unknown[] {
+  return findings.map(({ code, severity, dataset, example, message, fixes }, i) => {
+    const place = placed[i]?.place;
+    return {
+      code,
+      severity,
+      dataset,
+      example,
+      message,
+      ...(place?.kind === "file" ? { file: place.file, line: place.range.startLine + 1 } : {}),
+      ...(place?.kind === "spec" ? { path: formatPath(place.path) } : {}),
+      fixes: fixes.map(({ title }) => title),
+    };
+  });
+}

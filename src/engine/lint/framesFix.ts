@@ -1,0 +1,35 @@
+import type { SpecFix } from "../../protocol/diagnostics.ts";
+import type { VideoSpec } from "../../protocol/spec.ts";
+import { setFix } from "./setFix.ts";
+
+/** Side of a visual token in pixels: 2 x 2 patches of 14 (Qwen2.5-VL). */
+export const mergedPatchPx = 28;
+/** Qwen's own limit of frames of a video. */
+const mostFrames = 768;
+
+/** Sampling so dense that two frames are at most so far apart; none where Qwen's limit of frames forbids it. */
+export function framesFix(spacingSec: number, durationSec: number, video: VideoSpec): readonly SpecFix[] {
+  const frames = 2 * Math.ceil((Math.floor(durationSec / spacingSec) + 2) / 2);
+  if (!(spacingSec > 0) || frames > mostFrames) return [];
+  const fps = Math.ceil((2 * frames) / durationSec) / 2;
+  const changes = [
+    ...(fps > video.fps ? [{ path: ["video", "fps"], value: fps }] : []),
+    ...(frames > video.maxFrames ? [{ path: ["video", "maxFrames"], value: frames }] : []),
+  ];
+  return changes.length === 0 ? [] : [setFix(changes)];
+}
+
+/** Frames so large that a side of `boxPx` becomes a visual token wide; none where the video itself is too small. */
+export function pixelsFix(
+  boxPx: number,
+  seen: { readonly widthPx: number; readonly heightPx: number },
+  source: { readonly widthPx: number; readonly heightPx: number },
+  video: VideoSpec,
+): readonly SpecFix[] {
+  const wanted = seen.widthPx * seen.heightPx * (mergedPatchPx / boxPx) ** 2;
+  const patch = mergedPatchPx * mergedPatchPx;
+  // Both sides are rounded to multiples of a patch, so a little more is needed.
+  const maxPixels = patch * Math.ceil((1.1 * wanted) / patch);
+  if (wanted > source.widthPx * source.heightPx || maxPixels <= video.maxPixels) return [];
+  return [setFix([{ path: ["video", "maxPixels"], value: maxPixels }])];
+}
