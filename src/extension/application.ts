@@ -1,12 +1,17 @@
 import path from "node:path";
 import * as vscode from "vscode";
 import { runDoctor } from "../protocol/messages.ts";
+import { CaseFeature } from "./cases/caseFeature.ts";
 import type { CommandId } from "./commands.ts";
 import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
+import { DebugFeature } from "./debugging/debugFeature.ts";
+import { DocumentFeature } from "./documents/documentFeature.ts";
 import { EngineClient } from "./engine/engineClient.ts";
 import { thrownText } from "./errorText.ts";
 import { debounce, DisposableStore, once } from "./lifetime.ts";
+import { RewardFeature } from "./rewards/rewardFeature.ts";
 import { openRunFolder, pickRun, resumeRun, runDirOf, showRunLog, stopRun } from "./runs/runCommands.ts";
+import { RunColumns } from "./runs/runColumns.ts";
 import { createStatusItem, showNotice } from "./runs/runFeedback.ts";
 import { RunFolders } from "./runs/runFolders.ts";
 import { RunRegistry } from "./runs/runRegistry.ts";
@@ -33,6 +38,10 @@ export class Application {
   private readonly diagnostics: SpecDiagnostics;
   private readonly viewers: ViewerPanels;
   private readonly doctor: Doctor;
+  private readonly rewards: RewardFeature;
+  private readonly debugging: DebugFeature;
+  private readonly cases: CaseFeature;
+  private readonly documents: DocumentFeature;
   private readonly scope = new DisposableStore();
 
   constructor(context: vscode.ExtensionContext) {
@@ -45,11 +54,41 @@ export class Application {
     this.folders = this.scope.add(new RunFolders((runDir) => this.runFileChanged(runDir, refresh), refresh));
     this.registry = this.scope.add(new RunRegistry(this.engine, () => this.folders.list(), this.log));
     this.diagnostics = this.scope.add(new SpecDiagnostics(this.engine, this.log));
-    const { engine, registry, paths } = this;
+    const { engine, registry, paths, log } = this;
     this.viewers = this.scope.add(
       new ViewerPanels({ engine, registry, paths, workspaceState: context.workspaceState, showError: fail }),
     );
+    const { viewers } = this;
     this.doctor = this.scope.add(new Doctor());
+    const columns = new RunColumns(engine);
+    const showRollout = (runDir: string, id: string) => viewers.show(runDir, id);
+    this.rewards = this.scope.add(
+      new RewardFeature({ engine, registry, columns, log, onScreen: () => viewers.onScreen, showRollout }),
+    );
+    this.debugging = this.scope.add(
+      new DebugFeature({
+        engine,
+        rewards: this.rewards,
+        columns,
+        engineDir: path.dirname(paths.servicePath),
+        showRollout,
+        showEvidence: (runDir, evidence) => viewers.showEvidence(runDir, evidence),
+      }),
+    );
+    const { rewards, debugging } = this;
+    this.cases = this.scope.add(
+      new CaseFeature({
+        engine,
+        registry,
+        log,
+        targets: rewards.targets,
+        debugCase: (file, line) => debugging.debugCase(file, line),
+      }),
+    );
+    const extensionId = context.extension.id;
+    this.documents = this.scope.add(
+      new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
+    );
     this.scope.add(
       new RunsView(
         registry,
@@ -98,6 +137,10 @@ export class Application {
       "videoRft.openRunFolder": (argument) => this.withRun(argument, "Open Run Folder", openRunFolder),
       "videoRft.copyRunFolderPath": (argument) =>
         this.withRun(argument, "Copy Run Folder Path", (runDir) => vscode.env.clipboard.writeText(runDir)),
+      ...this.rewards.handlers,
+      ...this.debugging.handlers,
+      ...this.cases.handlers,
+      ...this.documents.handlers,
       viewerAction: (action) => viewers.act(action),
     };
   }

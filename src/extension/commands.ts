@@ -5,6 +5,7 @@ import type { ViewerAction } from "../protocol/view.ts";
  * `needsEngine`: the handler gets a running engine; without one the user is told why.
  * `needsTrust`: executes something of the workspace, so it is off in Restricted Mode.
  * `key`: acts on the viewer page, and only while the page has the focus.
+ * `ofRow`: needs the argument that a row, a lens or a link gives it, so the palette does not list it.
  */
 export interface CommandRow {
   readonly title: string;
@@ -12,6 +13,7 @@ export interface CommandRow {
   readonly needsTrust?: true;
   readonly icon?: string;
   readonly key?: string;
+  readonly ofRow?: true;
 }
 
 export const commandCategory = "RFT";
@@ -30,6 +32,24 @@ export const commandTable = {
   "videoRft.refreshRuns": { title: "Refresh Runs", needsEngine: false, icon: "$(refresh)" },
   "videoRft.openRunFolder": { title: "Open Run Folder", needsEngine: false },
   "videoRft.copyRunFolderPath": { title: "Copy Run Folder Path", needsEngine: false },
+  "videoRft.scoreRollouts": { title: "Score Rollouts with This Reward", needsEngine: true, needsTrust: true },
+  "videoRft.cancelScoring": { title: "Stop Scoring", needsEngine: false, ofRow: true },
+  "videoRft.acceptScores": { title: "Accept Scores", needsEngine: true },
+  "videoRft.showScoreChanges": { title: "Show Changed Rollouts", needsEngine: true },
+  "videoRft.showScoreProblem": { title: "Show Why It Cannot Be Scored", needsEngine: false, ofRow: true },
+  "videoRft.showRollouts": { title: "Show Rollouts", needsEngine: true, ofRow: true },
+  "videoRft.debugReward": {
+    title: "Debug Reward on This Rollout",
+    needsEngine: true,
+    needsTrust: true,
+    icon: "$(debug-alt)",
+  },
+  "videoRft.debugRewardWhere": { title: "Debug Reward Where…", needsEngine: true, needsTrust: true },
+  "videoRft.pinCase": { title: "Pin Rollout as Test", needsEngine: true, icon: "$(pin)", ofRow: true },
+  "videoRft.openRolloutText": { title: "Open Rollout as Text", needsEngine: true },
+  "videoRft.compareRollouts": { title: "Compare Rollout with…", needsEngine: true },
+  "videoRft.copyRolloutLink": { title: "Copy Rollout Link", needsEngine: false, ofRow: true },
+  "videoRft.goToRollout": { title: "Go to Rollout…", needsEngine: true },
   "videoRft.viewer.nextRollout": { title: "Next Rollout", needsEngine: false, key: "n" },
   "videoRft.viewer.previousRollout": { title: "Previous Rollout", needsEngine: false, key: "p" },
   "videoRft.viewer.nextGroup": { title: "Next Group", needsEngine: false, key: "g" },
@@ -99,6 +119,11 @@ export function contributedCommands(): readonly ContributedCommand[] {
     ...(row.needsTrust === undefined ? {} : { enablement: trustCondition }),
     ...(row.key === undefined ? {} : { enablement: contextKeys.viewerFocused }),
   }));
+}
+
+/** `contributes.menus.commandPalette` of package.json. */
+export function hiddenFromPalette(): readonly { command: string; when: string }[] {
+  return rows().flatMap(([command, row]) => (row.ofRow === undefined ? [] : [{ command, when: "false" }]));
 }
 
 /** `contributes.keybindings` of package.json. */

@@ -23,7 +23,8 @@ export interface RunReward {
 /** Scores all rollouts of a run again; `rescoreProgress` tells what has come of it so far. Cancellable. */
 export const rescoreRollouts = request<
   { task: string; runDir: string; reward: RescoreReward; firstSteps: readonly number[] },
-  { summary: RescoreSummary }
+  /** `files`: absolute paths of the workspace's files that the reward consists of. */
+  { summary: RescoreSummary; files: readonly string[] }
 >("service/rescore");
 export const rescoreProgress = notification<{ task: string; summary: RescoreSummary }>("service/rescoreProgress");
 /** Keeps the scores of a version that `rescoreRollouts` made in this session beside the rollouts. */

@@ -1,3 +1,4 @@
+import type { BoundingBox, Segment } from "./tasks.ts";
 import type { MetricsRecord, RolloutLine, RunState } from "./records.ts";
 
 /** Messages between the extension host and the rollout viewer page. Payloads are complete snapshots, never deltas. */
@@ -12,6 +13,10 @@ export type HostToViewer =
       readonly uris: readonly string[];
       readonly reason?: string | undefined;
     }
+  /** Shows a rollout; what else is shown stays as it is. */
+  | { readonly kind: "goTo"; readonly selection: ViewerSelection }
+  /** A value of a stopped reward function, to be drawn beside truth and answer of its rollout; null takes it away. */
+  | { readonly kind: "evidence"; readonly evidence: ViewerEvidence | null }
   /** A contributed command that acts on the page, so that users can remap its key. */
   | { readonly kind: "action"; readonly action: ViewerAction };
 
@@ -20,7 +25,24 @@ export type ViewerToHost =
   | { readonly kind: "needStep"; readonly step: number }
   | { readonly kind: "needFrames"; readonly step: number; readonly group: number }
   | { readonly kind: "selected"; readonly selection: ViewerSelection }
+  /** A command of the extension on a rollout, "<step>/<group>/<k>". */
+  | { readonly kind: "rolloutCommand"; readonly command: RolloutCommand; readonly id: string }
   | { readonly kind: "runCommand"; readonly command: "showLog" | "stopRun" | "resumeRun" };
+
+export const rolloutCommands = ["debugReward", "pinCase", "openText", "compareText", "copyLink"] as const;
+export type RolloutCommand = (typeof rolloutCommands)[number];
+
+/** What the pointer rests on in a stopped reward function. */
+export interface ViewerEvidence {
+  readonly id: string; // of the rollout
+  readonly label: string; // the expression
+  readonly isTruth: boolean; // by its name; else an answer
+  readonly value:
+    | { readonly kind: "segment"; readonly segments: readonly Segment[] }
+    | { readonly kind: "boxes"; readonly boxes: readonly BoundingBox[] }
+    /** An overlap: truth, answer and what they share are drawn. */
+    | { readonly kind: "overlap"; readonly value: number };
+}
 
 export interface ViewerRun {
   readonly runDir: string;

@@ -8,6 +8,7 @@ import {
   contextKeys,
   contributedCommands,
   contributedKeybindings,
+  hiddenFromPalette,
   trustCondition,
   viewerCommandIds,
 } from "../../src/extension/commands.ts";
@@ -47,6 +48,10 @@ test("package.json contributes exactly the commands of the table, in its order",
   assert.deepEqual(contributes.commands, contributedCommands());
 });
 
+test("what needs a row, a lens or a link to say what it acts on is not in the palette", () => {
+  assert.deepEqual(contributes.menus["commandPalette"], hiddenFromPalette());
+});
+
 test("package.json contributes exactly the keys of the table", () => {
   assert.deepEqual(contributes.keybindings, contributedKeybindings());
 });
@@ -64,7 +69,13 @@ test("what executes something of the workspace is off without trust", () => {
   const off = contributedCommands().filter(({ enablement }) => enablement === trustCondition);
   assert.deepEqual(
     off.map(({ command }) => command),
-    ["videoRft.startRun", "videoRft.resumeRun"],
+    [
+      "videoRft.startRun",
+      "videoRft.resumeRun",
+      "videoRft.scoreRollouts",
+      "videoRft.debugReward",
+      "videoRft.debugRewardWhere",
+    ],
   );
   const { untrustedWorkspaces, virtualWorkspaces } = manifest.capabilities;
   assert.equal(untrustedWorkspaces.supported, "limited");
@@ -73,6 +84,7 @@ test("what executes something of the workspace is off without trust", () => {
   // A workspace must not choose a program that is run, or folders that are read, before it is trusted.
   assert.deepEqual(untrustedWorkspaces.restrictedConfigurations, [
     "videoRft.ffmpegPath",
+    "videoRft.python",
     "videoRft.cacheDir",
     "videoRft.runFolders",
   ]);
@@ -114,7 +126,11 @@ test("the specification's ending is a language with a schema, and activates the 
   assert.deepEqual(contributes.jsonValidation, [
     { fileMatch: "*.rft.json", url: "./dist/schemas/run-spec.schema.json" },
   ]);
-  assert.deepEqual(manifest.activationEvents, ["workspaceContains:**/*.rft.json", "onWebviewPanel:videoRft.rollouts"]);
+  assert.deepEqual(manifest.activationEvents, [
+    "workspaceContains:**/*.rft.json",
+    "workspaceContains:**/*.cases.jsonl",
+    "onWebviewPanel:videoRft.rollouts",
+  ]);
 });
 
 test("the icons are there, and can be drawn in one colour", () => {

@@ -47,7 +47,7 @@ function registryOver(listed: { runs: RunSummary[] }) {
       assert.equal(message.method, listRuns.method);
       return { runs: listed.runs } as R;
     },
-    onProgress: () => ({ dispose: () => undefined }),
+    on: () => ({ dispose: () => undefined }),
   };
   const warn = (message: string) => void log.push(`warn ${message}`);
   const registry = new RunRegistry(engine, async () => [], { info: warn, warn, error: warn }, [20, 20]);

@@ -37,11 +37,18 @@ function viewer() {
         case "frames":
           sent.push(`frames ${message.step}/${message.group} ${message.uris.join(" ")}${message.reason ?? ""}`);
           break;
+        case "goTo":
+          sent.push(`goTo ${message.selection.step}/${message.selection.group}/${message.selection.completion}`);
+          break;
+        case "evidence":
+          sent.push(`evidence ${message.evidence?.label ?? "none"}`);
+          break;
         case "action":
           sent.push(message.action);
       }
     },
     runCommand: (command) => sent.push(`command ${command}`),
+    rolloutCommand: (command, id) => sent.push(`${command} ${id}`),
     failed: (error) => sent.push(`failed ${String(error)}`),
   });
   const written = async (step: number, groups: number[]) => {
@@ -112,6 +119,16 @@ test("a hidden page gets nothing, and everything when it is shown again", async 
   folder.details = { ...folder.details, state: runState({ status: "finished", step: 200 }), alive: false };
   await host.receive({ kind: "ready", selection: selection(1, true) });
   assert.deepEqual(sent, ["run finished 200 dead steps=1,2"]);
+});
+
+test("a rollout that is asked for before the page is ready is shown once it is", async () => {
+  const { sent, host } = viewer();
+  host.goTo({ step: 7, group: 1, completion: 3, following: false });
+  await host.receive({ kind: "ready", selection: null });
+  host.goTo(selection(9, false));
+  host.showEvidence({ id: "9/0/0", label: "iou", isTruth: false, value: { kind: "overlap", value: 0.5 } });
+  await host.receive({ kind: "rolloutCommand", command: "pinCase", id: "9/0/0" });
+  assert.deepEqual(sent, ["run running 42 alive steps=", "goTo 7/1/3", "goTo 9/0/0", "evidence iou", "pinCase 9/0/0"]);
 });
 
 test("a run's state is told once when it changes; a live state goes before the file's", async () => {

@@ -1,7 +1,7 @@
 import { isFailedGroup } from "../../src/protocol/records.ts";
 import type { GroupRecord, RolloutLine } from "../../src/protocol/records.ts";
 import type { BoundingBox, Segment } from "../../src/protocol/tasks.ts";
-import type { ViewerRun, ViewerSelection } from "../../src/protocol/view.ts";
+import type { ViewerEvidence, ViewerRun, ViewerSelection } from "../../src/protocol/view.ts";
 import { buildGroup } from "./groupModel.ts";
 import type { CompletionView, GroupView } from "./groupModel.ts";
 import { nearestIndex } from "./geometry.ts";
@@ -23,6 +23,8 @@ export interface ViewerState {
   readonly flippedReasoning: ReadonlySet<number>;
   /** What a mention in the text points at while it is hovered or focused. */
   readonly highlight: Highlight | null;
+  /** A value of a reward function that a debugger has stopped in. */
+  readonly evidence: ViewerEvidence | null;
 }
 
 export interface LoadedStep {
@@ -61,6 +63,7 @@ export function initialState(saved: SavedState | null): ViewerState {
     isReasoningOpen: saved?.isReasoningOpen ?? true,
     flippedReasoning: new Set(),
     highlight: null,
+    evidence: null,
   };
 }
 

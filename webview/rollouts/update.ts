@@ -32,6 +32,10 @@ export function update(state: ViewerState, event: ViewerEvent): ViewerState {
       return receiveStep(state, event.step, event.groups);
     case "frames":
       return receiveFrames(state, frameKey(event.step, event.group), event.uris, event.reason ?? null);
+    case "goTo":
+      return withSelection(state, event.selection);
+    case "evidence":
+      return { ...state, evidence: reuseEqual(state.evidence, event.evidence) };
     case "action":
       return applyAction(state, event.action);
     case "selectStep":

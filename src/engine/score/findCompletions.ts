@@ -23,6 +23,22 @@ export function parseCompletionId(id: string): CompletionPlace {
  * @throws UserError not-found for a completion that is not there
  */
 export async function findCompletions(runDir: string, ids: readonly string[]): Promise<GroupRecord[]> {
+  return find(runDir, ids, (group, wanted) => ({
+    ...group,
+    completions: group.completions.filter((_, k) => wanted.has(k)),
+  }));
+}
+
+/** The same groups whole. */
+export async function findGroups(runDir: string, ids: readonly string[]): Promise<GroupRecord[]> {
+  return find(runDir, ids, (group) => group);
+}
+
+async function find(
+  runDir: string,
+  ids: readonly string[],
+  keep: (group: GroupRecord, wanted: ReadonlySet<number>) => GroupRecord,
+): Promise<GroupRecord[]> {
   const rollouts = openRollouts(runDir);
   const byGroup = new Map<string, Set<number>>();
   for (const { step, group, completion } of ids.map(parseCompletionId)) {
@@ -33,16 +49,14 @@ export async function findCompletions(runDir: string, ids: readonly string[]): P
   for (const [key, wanted] of byGroup) {
     const [step = 0, group = 0] = key.split("/").map(Number);
     const line = (await rollouts.readStep(step)).find((candidate) => candidate.group === group);
-    const completions = line === undefined || isFailedGroup(line) ? [] : line.completions;
-    const kept = completions.filter((_, k) => wanted.has(k));
-    if (line === undefined || isFailedGroup(line) || kept.length < wanted.size) {
+    if (line === undefined || isFailedGroup(line) || [...wanted].some((k) => line.completions[k] === undefined)) {
       throw new UserError({
         code: "not-found",
         where: runDir,
         message: `there is no rollout ${key}/${[...wanted].join()}`,
       });
     }
-    found.push({ ...line, completions: kept });
+    found.push(keep(line, wanted));
   }
   return found;
 }

@@ -30,7 +30,7 @@ import { caseOfRollout } from "../score/pinCase.ts";
 import { recordedGroup } from "../score/recorded.ts";
 import { acceptScores, rescoreRun, resolveReward, type RescoredRun } from "../score/rescoreRun.ts";
 import type { ScoreGroup } from "../score/scorer.ts";
-import { findCompletions } from "../score/findCompletions.ts";
+import { findCompletions, findGroups } from "../score/findCompletions.ts";
 import { readRunRecord } from "../store/readRun.ts";
 import type { EngineSettings } from "./launcher.ts";
 import { signalOf } from "./rpc.ts";
@@ -106,7 +106,7 @@ class RewardService {
       },
     });
     this.#keep(runDir, result);
-    return { summary: result.summary };
+    return { summary: result.summary, files: Object.keys(result.header.sources) };
   }
 
   async accept({ runDir, version }: { runDir: string; version: string }): Promise<{ file: string }> {
@@ -127,7 +127,10 @@ class RewardService {
   }): Promise<ReplayProgram> {
     const { spec, baseDir } = await readRunRecord(params.runDir);
     const reward = resolveReward(params.reward, spec, params.runDir);
-    const groups = (await findCompletions(params.runDir, params.ids)).map(recordedGroup);
+    // What a function is given in a run: a completion, or the whole group where it takes batches.
+    const isBatch = isWorkspaceReward(reward) && signatureOf(reward) !== "each";
+    const found = isBatch ? findGroups(params.runDir, params.ids) : findCompletions(params.runDir, params.ids);
+    const groups = (await found).map(recordedGroup);
     return this.#writeReplay(reward, baseDir, groups);
   }
 

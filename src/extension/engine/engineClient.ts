@@ -1,7 +1,6 @@
 import type { RpcCancellationToken } from "../../protocol/connection.ts";
 import { UserError } from "../../protocol/errors.ts";
-import type { RequestMessage } from "../../protocol/messages.ts";
-import { serviceProgress } from "../../protocol/messages.ts";
+import type { NotificationMessage, RequestMessage } from "../../protocol/messages.ts";
 import { Emitter, type Disposable } from "../lifetime.ts";
 import type { EngineSettings, Heartbeat, SessionEnd } from "./engineSession.ts";
 import { defaultHeartbeat, EngineSession } from "./engineSession.ts";
@@ -15,17 +14,11 @@ export type EngineState =
   /** Not started again by itself: the process died too often, or could not start. */
   | { readonly kind: "failed"; readonly reason: string };
 
-export interface EngineProgress {
-  readonly task: "sample" | "ffmpeg";
-  readonly done: number;
-  readonly total: number;
-  readonly message: string;
-}
-
 /** What asks the engine: the part of the client that commands and models use. */
 export interface Engine {
   request<P, R>(message: RequestMessage<P, R>, params: P, token?: RpcCancellationToken): Promise<R>;
-  readonly onProgress: (listener: (progress: EngineProgress) => void) => Disposable;
+  /** What the engine tells, over all its processes. */
+  on<P>(message: NotificationMessage<P>, listener: (params: P) => void): Disposable;
 }
 
 /**
@@ -39,14 +32,14 @@ export class EngineClient implements Engine, Disposable {
   private readonly heartbeat: Heartbeat;
   private readonly budget = new RestartBudget();
   private readonly stateEmitter = new Emitter<EngineState>();
-  private readonly progressEmitter = new Emitter<EngineProgress>();
+  /** By method; each process is listened to for all of them. */
+  private readonly told = new Map<string, Emitter<unknown>>();
   private currentState: EngineState = { kind: "stopped" };
   private session: EngineSession | undefined;
   private starting: Promise<EngineSession> | undefined;
   private disposed = false;
 
   readonly onDidChangeState = this.stateEmitter.event;
-  readonly onProgress = this.progressEmitter.event;
 
   constructor(readSettings: () => EngineSettings, log: Log, heartbeat: Heartbeat = defaultHeartbeat) {
     this.readSettings = readSettings;
@@ -65,6 +58,17 @@ export class EngineClient implements Engine, Disposable {
   async request<P, R>(message: RequestMessage<P, R>, params: P, token?: RpcCancellationToken): Promise<R> {
     const session = await this.ready();
     return session.request(message, params, token);
+  }
+
+  on<P>(message: NotificationMessage<P>, listener: (params: P) => void): Disposable {
+    let emitter = this.told.get(message.method);
+    if (emitter === undefined) {
+      emitter = new Emitter<unknown>();
+      this.told.set(message.method, emitter);
+      if (this.session !== undefined) this.listen(this.session, message.method, emitter);
+    }
+    // SAFETY: see sendRequest in protocol/connection.ts.
+    return emitter.event((params) => listener(params as P));
   }
 
   /** Makes sure that a process runs. Errors as `request`. */
@@ -94,7 +98,7 @@ export class EngineClient implements Engine, Disposable {
     this.session?.dispose();
     this.session = undefined;
     this.stateEmitter.dispose();
-    this.progressEmitter.dispose();
+    for (const emitter of this.told.values()) emitter.dispose();
   }
 
   private ready(): Promise<EngineSession> {
@@ -113,7 +117,7 @@ export class EngineClient implements Engine, Disposable {
     try {
       const { version, pid } = await session.initialize(settings);
       this.log.info(`Engine ${version} runs as process ${pid}.`);
-      session.on(serviceProgress, (progress) => this.progressEmitter.fire(progress));
+      for (const [method, emitter] of this.told) this.listen(session, method, emitter);
       session.startHeartbeat(this.heartbeat);
       this.session = session;
       this.setState({ kind: "running", pid, version });
@@ -125,6 +129,10 @@ export class EngineClient implements Engine, Disposable {
       this.setState({ kind: "failed", reason: `The engine did not start: ${reason}` });
       throw UserError.is(error, "unsupported") ? error : disconnected(`The engine did not start: ${reason}`);
     }
+  }
+
+  private listen(session: EngineSession, method: string, emitter: Emitter<unknown>): void {
+    session.on({ kind: "notification", method }, (params) => emitter.fire(params));
   }
 
   private sessionEnded(session: EngineSession, end: SessionEnd): void {

@@ -89,6 +89,16 @@ export function notificationSetting(): NotificationSetting {
   return configuration().get<NotificationSetting>("notifications", "all");
 }
 
+/** Whether saving a reward file scores the rollouts of its run again. */
+export function rescoresOnSave(): boolean {
+  return configuration().get<boolean>("rescoreOnSave", true);
+}
+
+/** Whether lines of reward files tell how many rollouts take them. */
+export function showsCoverage(): boolean {
+  return configuration().get<boolean>("rewardCoverage", true);
+}
+
 export async function silenceNotifications(kind: "end" | "failure"): Promise<void> {
   const value: NotificationSetting = kind === "end" && notificationSetting() === "all" ? "failures" : "none";
   await configuration().update("notifications", value, vscode.ConfigurationTarget.Global);

@@ -1,6 +1,12 @@
 import type { RunDetails } from "../../protocol/messages.ts";
 import type { RolloutLine, RunState } from "../../protocol/records.ts";
-import type { HostToViewer, ViewerSelection, ViewerToHost } from "../../protocol/view.ts";
+import type {
+  HostToViewer,
+  RolloutCommand,
+  ViewerEvidence,
+  ViewerSelection,
+  ViewerToHost,
+} from "../../protocol/view.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { thrownText } from "../errorText.ts";
 import { coalesce } from "../lifetime.ts";
@@ -18,6 +24,7 @@ export interface ViewerPorts {
   toUri(file: string): string;
   post(message: HostToViewer): void;
   runCommand(command: "showLog" | "stopRun" | "resumeRun"): void;
+  rolloutCommand(command: RolloutCommand, id: string): void;
   failed(error: unknown): void;
 }
 
@@ -29,6 +36,8 @@ export class ViewerHost {
   private readonly ports: ViewerPorts;
   private details: RunDetails | undefined;
   private selection: ViewerSelection | null = null;
+  /** Asked for before the page could show it. */
+  private wanted: ViewerSelection | null = null;
   private postedState = "";
   /** The page reads messages; false while its document does not exist. */
   private isReady = false;
@@ -60,9 +69,28 @@ export class ViewerHost {
       case "selected":
         this.selection = message.selection;
         return;
+      case "rolloutCommand":
+        return this.ports.rolloutCommand(message.command, message.id);
       case "runCommand":
         return this.ports.runCommand(message.command);
     }
+  }
+
+  /** Step that the page shows. */
+  get step(): number | undefined {
+    return this.selection?.step;
+  }
+
+  /** Shows a rollout, once there is a page. */
+  goTo(selection: ViewerSelection): void {
+    this.selection = selection;
+    if (this.isReady && this.details !== undefined) this.ports.post({ kind: "goTo", selection });
+    else this.wanted = selection;
+  }
+
+  /** Draws a value of a stopped reward function; null takes it away. */
+  showEvidence(evidence: ViewerEvidence | null): void {
+    if (this.isReady) this.ports.post({ kind: "evidence", evidence });
   }
 
   /** The page's document is gone until it says "ready" again. */
@@ -88,7 +116,10 @@ export class ViewerHost {
   private async readAndPostRun(): Promise<void> {
     if (!this.isReady) return;
     this.details = await this.ports.details();
-    if (this.isReady) this.postRun(this.details);
+    if (!this.isReady) return;
+    this.postRun(this.details);
+    if (this.wanted !== null) this.ports.post({ kind: "goTo", selection: this.wanted });
+    this.wanted = null;
   }
 
   private postRun(details: RunDetails): void {
@@ -156,6 +187,7 @@ export function isViewerMessage(value: unknown): value is ViewerToHost {
     needFrames: true,
     selected: true,
     runCommand: true,
+    rolloutCommand: true,
   };
   return typeof value === "object" && value !== null && "kind" in value && Object.hasOwn(kinds, String(value.kind));
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
 import { openFrames, readStep } from "../../protocol/messages.ts";
-import type { ViewerAction } from "../../protocol/view.ts";
+import type { RolloutCommand, ViewerAction, ViewerEvidence } from "../../protocol/view.ts";
 import { contextKeys, type CommandId } from "../commands.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
@@ -44,16 +44,22 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
     this.scope.add(services.registry.onEvent((event) => this.heard(event)));
   }
 
-  /** Shows the viewer of a run; a second call brings it to the front. */
-  open(runDir: string): void {
+  /** Shows the viewer of a run; a second call brings it to the front. `beside` leaves the editor in front its place. */
+  open(runDir: string, beside = false): void {
     const existing = this.viewers.get(runDir);
-    if (existing !== undefined) return existing.panel.reveal();
+    if (existing !== undefined) return existing.panel.reveal(undefined, beside);
     const name = this.services.registry.get(runDir)?.summary.name ?? path.basename(runDir);
     const title = viewerTitle(runDir, name, this.records);
-    const panel = vscode.window.createWebviewPanel(viewerViewType, title, vscode.ViewColumn.Active, {
-      enableFindWidget: true,
-      ...this.webviewOptions(runDir),
-    });
+    const viewColumn = beside ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+    const panel = vscode.window.createWebviewPanel(
+      viewerViewType,
+      title,
+      { viewColumn, preserveFocus: beside },
+      {
+        enableFindWidget: true,
+        ...this.webviewOptions(runDir),
+      },
+    );
     this.remember([...this.records.filter((record) => record.runDir !== runDir), { runDir, title }]);
     this.adopt(panel, runDir);
   }
@@ -73,6 +79,25 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
     for (const { panel } of this.viewers.values()) {
       if (panel.active) void panel.webview.postMessage({ kind: "action", action });
     }
+  }
+
+  /** Shows a rollout in the viewer of its run, beside the editor that the user is in. */
+  show(runDir: string, id: string): void {
+    const [step = 0, group = 0, completion = 0] = id.split("/").map(Number);
+    this.open(runDir, vscode.window.activeTextEditor !== undefined);
+    this.viewers.get(runDir)?.host.goTo({ step, group, completion, following: false });
+  }
+
+  /** Draws a value of a stopped reward function in the viewer of its run, where one is open. */
+  showEvidence(runDir: string, evidence: ViewerEvidence | null): void {
+    this.viewers.get(runDir)?.host.showEvidence(evidence);
+  }
+
+  /** The viewer in front, else one that can be seen: its run and the step that it shows. */
+  get onScreen(): { readonly runDir: string; readonly step: number | undefined } | undefined {
+    const open = [...this.viewers];
+    const found = open.find(([, { panel }]) => panel.active) ?? open.find(([, { panel }]) => panel.visible);
+    return found === undefined ? undefined : { runDir: found[0], step: found[1].host.step };
   }
 
   /** Run of the viewer in front. */
@@ -129,6 +154,8 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
       toUri: (file) => panel.webview.asWebviewUri(vscode.Uri.file(file)).toString(),
       post: (message) => void panel.webview.postMessage(message),
       runCommand: (command) => void vscode.commands.executeCommand(pageCommands[command], { runDir }),
+      rolloutCommand: (command, id) =>
+        void vscode.commands.executeCommand(rolloutCommandIds[command], { runDir, id, ids: [id] }),
       failed: showError,
     });
   }
@@ -177,4 +204,12 @@ const pageCommands: Readonly<Record<"showLog" | "stopRun" | "resumeRun", Command
   showLog: "videoRft.showRunLog",
   stopRun: "videoRft.stopRun",
   resumeRun: "videoRft.resumeRun",
+};
+
+const rolloutCommandIds: Readonly<Record<RolloutCommand, CommandId>> = {
+  debugReward: "videoRft.debugReward",
+  pinCase: "videoRft.pinCase",
+  openText: "videoRft.openRolloutText",
+  compareText: "videoRft.compareRollouts",
+  copyLink: "videoRft.copyRolloutLink",
 };

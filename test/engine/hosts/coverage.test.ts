@@ -36,6 +36,9 @@ export function lines({ text }: { text: string }): number {
     throw new Error("no");
   }
   const isLong: boolean = text.length > limit;
+  if (text === "nobody says this") {
+    return 7;
+  }
   return isLong ? helper(text) : 1;
 }
 function helper(text: string): number {
@@ -44,8 +47,18 @@ function helper(text: string): number {
 `,
   );
   const covered = await cover(file, "lines", "each");
-  assert.deepEqual(text(covered), ["2: 0 1 2 3", "3: 0 1 2 3", "4: 1", "6: 0 2 3", "7: 0 2 3", "9: 2", "10: 2"]);
-  const line = covered?.lines.find((one) => one.line === 7);
+  assert.deepEqual(text(covered), [
+    "2: 0 1 2 3",
+    "3: 0 1 2 3",
+    "4: 1",
+    "6: 0 2 3",
+    "7: 0 2 3",
+    "8: ",
+    "10: 0 2 3",
+    "12: 2",
+    "13: 2",
+  ]);
+  const line = covered?.lines.find((one) => one.line === 10);
   const source = "  return isLong ? helper(text) : 1;";
   assert.deepEqual(
     line?.branches.map(({ start, end, taken }) => [source.slice(start, end).replace(/[?:\s;]/g, ""), taken]).sort(),
@@ -65,6 +78,8 @@ test("Python says which rollouts take a line", async () => {
         raise ValueError("no")
     if len(text) > 5:
         return helper(text)
+    if text == "nobody says this":
+        return 7
     return 1
 
 def helper(text):
@@ -78,7 +93,9 @@ def helper(text):
     "5: 0 2 3",
     "6: 2",
     "7: 0 3",
-    "10: 2",
+    "8: ",
+    "9: 0 3",
+    "12: 2",
   ]);
 });
 

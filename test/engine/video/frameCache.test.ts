@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { UserError } from "../../../src/protocol/errors.ts";
-import type { FrameSetRecord } from "../../../src/protocol/records.ts";
+import { recordVersion, type FrameSetRecord } from "../../../src/protocol/records.ts";
 import type { VideoSpec } from "../../../src/protocol/spec.ts";
 import { locateFfmpeg, runFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
 import type { Ffmpeg } from "../../../src/engine/video/ffmpeg.ts";
@@ -202,7 +202,7 @@ describe("openFrameFiles", () => {
     // SAFETY: written by the code under test; its fields are compared below.
     const index = JSON.parse(fs.readFileSync(path.join(entry, "index.json"), "utf8")) as FrameSetRecord;
     assert.deepEqual(index, {
-      version: 1,
+      version: recordVersion,
       videoHash: seen.hash,
       frameIndices: seen.frameIndices,
       timestampsSec: seen.timestampsSec,

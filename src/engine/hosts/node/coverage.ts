@@ -81,8 +81,10 @@ class FileTally {
     this.#starts.forEach((start, line) => {
       const end = (this.#starts[line + 1] ?? this.#text.length + 1) - 1;
       const pattern = patternOf(ran, this.#text, start, end);
-      if (!pattern.includes(didRun)) return;
+      const isPassedBy = pattern.includes(didNot); // its function ran, and no call has come here yet
+      if (!pattern.includes(didRun) && !isPassedBy) return;
       const patterns = (this.#patterns[line] ??= new Map<string, Set<number>>());
+      if (!pattern.includes(didRun)) return;
       const known = patterns.get(pattern) ?? new Set<number>();
       patterns.set(pattern, known);
       for (const completion of completions) known.add(completion);
@@ -114,7 +116,7 @@ function patternOf(ran: Uint8Array, text: string, start: number, end: number): s
 
 /** Stretches of a line that fewer calls took than the line itself. */
 function branchesOf(patterns: ReadonlyMap<string, ReadonlySet<number>>, ofLine: number): CoveredLine["branches"] {
-  const length = Math.max(...[...patterns.keys()].map((pattern) => pattern.length));
+  const length = Math.max(0, ...[...patterns.keys()].map((pattern) => pattern.length));
   const branches: { start: number; end: number; taken: number[] }[] = [];
   for (let at = 0; at < length; at++) {
     const isCode = [...patterns.keys()].some((pattern) => pattern[at] !== noCode);

@@ -4,6 +4,7 @@ Runs on Python 3.9 and later with the standard library alone. With ``--replay FI
 rollouts and prints what it returns: that is what the debugger starts.
 """
 
+import builtins
 import inspect
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 
 from video_rft_host.answers import Answers, Teller
 from video_rft_host.calls import call, user_stack
-from video_rft_host.coverage import cover
+from video_rft_host.coverage import calls_of, cover
 from video_rft_host.user_file import find_function, functions_of, load_module, takes, use_sources, workspace_files
 
 
@@ -62,16 +63,19 @@ def describe_module(module):
 
 
 def replay(file):
+    """Calls a function on recorded rollouts, one call after the other; one that takes batches gets whole groups."""
     with open(file, encoding="utf8") as stream:
         recorded = json.load(stream)
     reward, groups = recorded["reward"], recorded["groups"]
     function = find_function(load_module(reward["file"]), reward["function"])
-    ids = [completion["id"] for group in groups for completion in group["completions"]]
+    for _, part in calls_of(reward["signature"], groups):
+        ids = [completion["id"] for group in part for completion in group["completions"]]
+        builtins.videoRftRollout = " ".join(ids)  # the debugger reads which rollout the function is at
 
-    def tell(index, outcome):
-        print(f"{ids[index]}:", json.dumps(outcome["output"] if outcome["ok"] else outcome["error"]), flush=True)
+        def tell(index, outcome, ids=ids):
+            print(f"{ids[index]}:", json.dumps(outcome["output"] if outcome["ok"] else outcome["error"]), flush=True)
 
-    call(function, reward["signature"], groups, tell)
+        call(function, reward["signature"], part, tell)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,25 @@
 """Which lines calls take."""
 
+import dis
 import sys
 
 from .calls import call
 
 
 def cover(function, signature, groups, files):
-    """Which lines of the workspace's files each call takes. Slow: for a sample, not for every score."""
-    taken = {}
+    """Which lines of the workspace's files each call takes, and which lines of the functions that ran none takes.
+
+    Slow: for a sample, not for every score.
+    """
+    taken, codes = {}, set()
     for places, part in calls_of(signature, groups):
-        for file, line in lines_of(files, lambda: call(function, signature, part, lambda index, outcome: None)):
-            taken.setdefault(file, {}).setdefault(line, set()).update(places)
+        for code, line in lines_of(files, lambda: call(function, signature, part, lambda index, outcome: None)):
+            codes.add(code)
+            taken.setdefault(code.co_filename, {}).setdefault(line, set()).update(places)
+    for code in codes:
+        for _, line in dis.findlinestarts(code):
+            if line is not None and line > code.co_firstlineno:
+                taken[code.co_filename].setdefault(line, set())
     return [
         {
             "file": file,
@@ -34,7 +43,7 @@ def calls_of(signature, groups):
 
 
 def lines_of(files, work):
-    """Lines that run while `work` does, as (file, line): by sys.monitoring where there is one, else by tracing."""
+    """Lines that run while `work` does, as (code, line): by sys.monitoring where there is one, else by tracing."""
     lines = set()
     if hasattr(sys, "monitoring"):
         tool, events = sys.monitoring.COVERAGE_ID, sys.monitoring.events
@@ -42,7 +51,7 @@ def lines_of(files, work):
 
         def on_line(code, line):
             if code.co_filename in files:
-                lines.add((code.co_filename, line))
+                lines.add((code, line))
             return sys.monitoring.DISABLE
 
         sys.monitoring.register_callback(tool, events.LINE, on_line)
@@ -59,7 +68,7 @@ def lines_of(files, work):
         if frame.f_code.co_filename not in files:
             return None
         if event == "line":
-            lines.add((frame.f_code.co_filename, frame.f_lineno))
+            lines.add((frame.f_code, frame.f_lineno))
         return trace
 
     before = sys.gettrace()
