@@ -1,9 +1,9 @@
-// Makes sure that the machine has what a run (ffmpeg) and the tests (Chromium, a VS Code) need. `npm start` and
+// Makes sure that the machine has what a run (ffmpeg) and the tests (Chromium, Python, a VS Code) need. `npm start` and
 // `npm test` call it; it is quick when everything is there. `--tests` adds what only the tests need.
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { ffmpegStaticPath, findChromium, findFfmpeg, onPath, root } from "./tools.mjs";
+import { ffmpegStaticPath, findChromium, findFfmpeg, findPythonWithPip, onPath, root } from "./tools.mjs";
 
 const forTests = process.argv.includes("--tests");
 
@@ -33,6 +33,18 @@ const needs = [
       win32: "run `winget install Google.Chrome`, or set CHROMIUM to the path of one",
     },
   },
+  {
+    name: "Python 3 with pip",
+    why: "runs the Python rewards of the tests",
+    testsOnly: true,
+    find: findPythonWithPip,
+    packages: ["python3", "python3-pip"],
+    advice: {
+      linux: "install them with your package manager, e.g. `sudo apt-get install python3 python3-pip`",
+      darwin: "run `brew install python`",
+      win32: "run `winget install Python.Python.3.13` and open a new terminal",
+    },
+  },
 ];
 
 const wanted = needs.filter((need) => forTests || !need.testsOnly);
@@ -49,7 +61,10 @@ if (stillMissing.length > 0) process.exit(1);
 
 if (forTests && process.platform === "linux" && process.arch === "x64") {
   const { installVsCode } = await import("../test/vscode/install.mjs");
-  await installVsCode(path.join(root, ".vscode-test"), (line) => console.log(`setup: ${line}`));
+  const { installDebugpy } = await import("../test/vscode/debugpy.mjs");
+  const log = (line) => console.log(`setup: ${line}`);
+  await installVsCode(path.join(root, ".vscode-test"), log);
+  installDebugpy(path.join(root, ".vscode-test"), log);
 }
 
 /** Installs Debian packages where that is possible without asking anybody. */

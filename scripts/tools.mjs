@@ -39,6 +39,12 @@ export function findChromium() {
   return files.find((file) => file && fs.existsSync(file)) ?? null;
 }
 
+/** The python3 on PATH, when it has pip. */
+export function findPythonWithPip() {
+  const file = onPath("python3");
+  return file !== null && answers(file, "-m", "pip", "--version") ? file : null;
+}
+
 function installedBrowsers() {
   if (process.platform === "darwin") {
     return ["Google Chrome", "Chromium", "Microsoft Edge"].map(
@@ -53,6 +59,6 @@ function installedBrowsers() {
   return [];
 }
 
-function answers(file, argument) {
-  return fs.existsSync(file) && spawnSync(file, [argument], { stdio: "ignore", windowsHide: true }).status === 0;
+function answers(file, ...args) {
+  return fs.existsSync(file) && spawnSync(file, args, { stdio: "ignore", windowsHide: true }).status === 0;
 }

@@ -8,6 +8,7 @@ import fs from "node:fs";
 import path from "node:path";
 import * as esbuild from "esbuild";
 import { findChromium } from "../scripts/tools.mjs";
+import { debugpyIn } from "./vscode/debugpy.mjs";
 import { vsCodeIn } from "./vscode/install.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -95,6 +96,7 @@ function testEnv() {
     // Packages stay outside the bundles, so they are found from the root.
     NODE_PATH: path.join(root, "node_modules"),
     TEST_CHROMIUM: findChromium() ?? "",
+    TEST_DEBUGPY_DIR: debugpyIn(path.join(root, ".vscode-test")).dir,
     TEST_VSCODE_DIR: vsCodeIn(path.join(root, ".vscode-test")).dir,
   };
 }

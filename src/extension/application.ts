@@ -4,6 +4,7 @@ import { runDoctor } from "../protocol/messages.ts";
 import { CaseFeature } from "./cases/caseFeature.ts";
 import type { CommandId } from "./commands.ts";
 import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
+import { ExampleLenses } from "./data/exampleLenses.ts";
 import { DebugFeature } from "./debugging/debugFeature.ts";
 import { DocumentFeature } from "./documents/documentFeature.ts";
 import { EngineClient } from "./engine/engineClient.ts";
@@ -22,6 +23,7 @@ import { ffmpegFailed } from "./setup/doctorReport.ts";
 import { offerFfmpeg, setFfmpegMissing } from "./setup/ffmpeg.ts";
 import { cacheDir, changesEngine, engineSettings, extensionPaths, type ExtensionPaths } from "./setup/settings.ts";
 import { writeLaunchers } from "./setup/terminalLauncher.ts";
+import { LiveHints } from "./spec/liveHints.ts";
 import { SpecDiagnostics } from "./spec/specDiagnostics.ts";
 import { startRun } from "./spec/startRun.ts";
 import { showError } from "./userMessages.ts";
@@ -85,6 +87,9 @@ export class Application {
         debugCase: (file, line) => debugging.debugCase(file, line),
       }),
     );
+    const activeRunDir = () => viewers.onScreen?.runDir;
+    this.scope.add(new ExampleLenses({ engine, registry, columns, log, activeRunDir }));
+    this.scope.add(new LiveHints(registry, log));
     const extensionId = context.extension.id;
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),

@@ -7,7 +7,7 @@ import type { VsCodeServer } from "./server.ts";
  * How long a test waits for something that must come. Nothing is asserted about speed, and a busy machine is no failure,
  * so this is long; what comes is seen at once.
  */
-export const patienceMs = 300_000;
+export const patienceMs = Number(process.env.TEST_PATIENCE_MS ?? 300_000);
 
 /** A window of VS Code in a headless browser. */
 export interface Workbench {

@@ -1,14 +1,9 @@
-import fs from "node:fs";
 import path from "node:path";
-import { findNodeAtLocation, parseTree, type Node } from "jsonc-parser";
-import type { Diagnostic, DiagnosticPlace, TextRange } from "../../protocol/diagnostics.ts";
+import type { Diagnostic, DiagnosticPlace } from "../../protocol/diagnostics.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
-import type { JsonPath } from "../data/example.ts";
 import type { LintFinding } from "../lint/finding.ts";
 import { functionRange } from "../lint/rewardFunctions.ts";
-
-/** Larger annotation files are not parsed once more to find a line. */
-const mostBytes = 40e6;
+import { JsonFile, readText } from "./jsonFile.ts";
 
 /** Gives findings their places: lines of annotation and reward files, which are read when they are needed. */
 export function placeFindings(findings: readonly LintFinding[], spec: RunSpec, baseDir: string): Diagnostic[] {
@@ -34,58 +29,4 @@ export function placeFindings(findings: readonly LintFinding[], spec: RunSpec, b
     const { code, severity, message, fixes, basis } = finding;
     return { code, severity, message, place: placeOf(finding), fixes, basis };
   });
-}
-
-/** Places of values in a JSON file. */
-class JsonFile {
-  readonly #root: Node | undefined;
-  readonly #starts: readonly number[];
-
-  constructor(file: string) {
-    const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-    const text = size > mostBytes ? "" : readText(file);
-    this.#root = parseTree(text.replace(/^\uFEFF/, " "));
-    this.#starts = [0, ...[...text.matchAll(/\r\n|\r|\n/g)].map((match) => match.index + match[0].length)];
-  }
-
-  /** Of the value or of the nearest thing around it that is there; of a list or an object its first bracket. */
-  range(jsonPath: JsonPath): TextRange {
-    for (let depth = jsonPath.length; this.#root !== undefined && depth >= 0; depth--) {
-      const node = findNodeAtLocation(this.#root, jsonPath.slice(0, depth));
-      if (node === undefined) continue;
-      const isShort = node.type !== "object" && (node.type !== "array" || (node.children?.length ?? 0) <= 4);
-      return this.#rangeOf(node.offset, isShort ? node.length : 1);
-    }
-    return this.#rangeOf(0, 0);
-  }
-
-  #rangeOf(offset: number, length: number): TextRange {
-    const start = this.#position(offset);
-    const end = this.#position(offset + length);
-    return {
-      startLine: start.line,
-      startCharacter: start.character,
-      endLine: end.line,
-      endCharacter: end.character,
-    };
-  }
-
-  #position(offset: number): { line: number; character: number } {
-    let [low, high] = [0, this.#starts.length - 1];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if ((this.#starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return { line: low, character: offset - (this.#starts[low] ?? 0) };
-  }
-}
-
-/** A file that has gone meanwhile has no lines. */
-function readText(file: string): string {
-  try {
-    return fs.readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { notify, onRequest, type RpcCancellationToken, type RpcConnection } from "../../protocol/connection.ts";
+import { findExamples } from "../../protocol/dataMessages.ts";
 import { UserError, formatError } from "../../protocol/errors.ts";
 import {
   checkSpec,
@@ -35,6 +36,7 @@ import { runChecks } from "./doctor.ts";
 import { fetchFfmpeg } from "./fetchFfmpeg.ts";
 import { openGroupFrames } from "./groupFrames.ts";
 import { resumeRun, startRun, type EngineSettings } from "./launcher.ts";
+import { findPlacedExamples } from "./placedExamples.ts";
 import { readPlaces, readTokenDetails, searchRollouts, type SearchParams } from "./rolloutQueries.ts";
 import { signalOf } from "./rpc.ts";
 import { serveRewards } from "./rewardService.ts";
@@ -72,6 +74,9 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   onRequest(connection, readGroups, async ({ runDir, places }) => ({ groups: await readPlaces(runDir, places) }));
   onRequest(connection, searchRequest, (params, token) => service.search(params, token));
   onRequest(connection, readTokenTexts, async (params) => ({ tokens: await readTokenDetails(params) }));
+  onRequest(connection, findExamples, async ({ runDir, file }) => ({
+    examples: await findPlacedExamples(path.resolve(runDir), file),
+  }));
   onRequest(connection, checkSpec, ({ specPath, text }) => ({ problems: checkSpecText(text, specPath) }));
   onRequest(connection, runDoctor, async () => ({ checks: await runChecks(service.settings, process.cwd()) }));
   onRequest(connection, writeSample, ({ dir }, token) => service.writeSample(dir, token));

@@ -5,6 +5,7 @@ import path from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { CancellationTokenSource, IPCMessageReader, IPCMessageWriter } from "vscode-jsonrpc/node";
 import { onNotification, sendRequest } from "../../../src/protocol/connection.ts";
+import { findExamples } from "../../../src/protocol/dataMessages.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
 import {
   checkSpec,
@@ -60,6 +61,10 @@ async function initialize(): Promise<void> {
   const { pid } = await sendRequest(connection, initializeService, params);
   assert.equal(pid, service.pid);
 }
+
+const evaluated = [
+  { id: "grounding", task: "temporal-grounding", format: "charades-sta", path: "test.json", videos: "videos" },
+];
 
 test("a run is started, followed, listed, read and found finished", async () => {
   await initialize();
@@ -122,6 +127,31 @@ test("the frames that the policy saw are opened, and decoded again when the cach
   assert.deepEqual((await sendRequest(connection, openFrames, place)).files, files);
   for (const file of files) assert.ok(fs.statSync(file).size > 0);
   await assert.rejects(sendRequest(connection, openFrames, { ...place, group: 7 }), /step 1 has no group 7/);
+});
+
+test("examples of an annotation file are found at their lines, with what they scored", async () => {
+  await initialize();
+  const specPath = writeWorkspace(engine, "examples", { evaluate: { atStart: true, atEnd: true, data: evaluated } });
+  const file = path.join(path.dirname(specPath), "test.json");
+  const pretty = JSON.stringify(JSON.parse(fs.readFileSync(file, "utf8")), null, 2);
+  fs.writeFileSync(file, pretty);
+  const { runDir } = await sendRequest(connection, startRunProcess, { specPath, steps: 1 });
+  await until("the run has ended", async () => !(await sendRequest(connection, readRun, { runDir })).alive);
+  const { examples } = await sendRequest(connection, findExamples, { runDir, file });
+  assert.deepEqual(
+    examples.map(({ dataset, example }) => [dataset, example]),
+    [100, 101, 102, 103].map((k) => ["grounding", `clip-${k}_0`]),
+  );
+  const rows = pretty.split("\n");
+  for (const { line, evaluated: scores } of examples) {
+    assert.equal(rows[line]?.trim(), "["); // of its segment
+    assert.equal(rows[line - 1]?.trim(), '"timestamps": [');
+    assert.deepEqual(
+      scores.map(({ step }) => step),
+      [0, 1],
+    );
+  }
+  assert.deepEqual(await sendRequest(connection, findExamples, { runDir, file: specPath }), { examples: [] });
 });
 
 test("errors come back as what they are", async () => {

@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { Session, type Profiler } from "node:inspector";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import type { CoveredFile, CoveredLine } from "../hostProtocol.ts";
-import { loadSource } from "./typescriptHooks.ts";
+import { stripTypes, typescriptFile } from "./typescriptHooks.ts";
 
 /** Which lines of the workspace's files each call takes, by V8's block coverage. Slow: for a sample, not for every score. */
 export class CallCoverage {
@@ -54,8 +54,8 @@ export class CallCoverage {
     const known = this.#texts.get(file);
     if (known !== undefined) return known;
     const text = fs.readFileSync(file, "utf8");
-    const source = loadSource(pathToFileURL(file).href, null) ?? text;
-    const placed = source.length === text.length ? text : null;
+    const isPlaced = !typescriptFile.test(file) || stripTypes(text, file) !== null;
+    const placed = isPlaced ? text : null;
     this.#texts.set(file, placed);
     return placed;
   }

@@ -8,7 +8,7 @@ import type { SourceFiles } from "../hostProtocol.ts";
  * what runs is that of the file: breakpoints, stacks and coverage need no source map. Only what blanks cannot express
  * (enums, parameter properties) is rewritten, with a source map.
  */
-const typescriptFile = /\.m?ts$/;
+export const typescriptFile = /\.m?ts$/;
 
 /** Where an import leads that Node itself does not find: TypeScript may leave the ending out, or write .js for .ts. */
 export function resolveTypescript(specifier: string, parentUrl: string | undefined): string | null {
@@ -36,17 +36,32 @@ export function loadSource(url: string, sources: SourceFiles | null): string | n
   const text = sources?.[file];
   if (!typescriptFile.test(file)) return /\.mjs$/.test(file) ? (text ?? null) : null;
   const source = text ?? fs.readFileSync(file, "utf8");
-  try {
-    return transformSync(source, { mode: "strip-only", filename: file }).code;
-  } catch (error) {
-    if (!isUnsupportedSyntax(error)) throw syntaxError(file, error);
-  }
+  const stripped = stripTypes(source, file);
+  if (stripped !== null) return `${stripped}\n${comment("sourceURL", url)}`;
   try {
     const { code, map } = transformSync(source, { mode: "transform", sourceMap: true, filename: file });
-    return map === undefined || map === "" ? code : `${code}\n//# sourceMappingURL=${dataUrl(map, file)}`;
+    return map === undefined || map === "" ? code : `${code}\n${comment("sourceMappingURL", dataUrl(map, file))}`;
   } catch (error) {
     throw syntaxError(file, error);
   }
+}
+
+/** The text with blanks for its types, so that everything stays in its place; null where blanks cannot express it. */
+export function stripTypes(source: string, file: string): string | null {
+  try {
+    return transformSync(source, { mode: "strip-only", filename: file }).code;
+  } catch (error) {
+    if (isUnsupportedSyntax(error)) return null;
+    throw syntaxError(file, error);
+  }
+}
+
+/**
+ * A comment for debuggers. `sourceURL` says that the text was made from that file, so that a debugger shows the file itself
+ * although it differs. Not written out here: who looks for such comments in source files must not find one in this.
+ */
+function comment(name: "sourceURL" | "sourceMappingURL", value: string): string {
+  return `//# ${name}=${value}`;
 }
 
 /** What amaro throws: no Error, but an object that says what and where. */

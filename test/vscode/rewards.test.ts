@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser, Locator, Page } from "playwright-core";
+import { brevityText, makeRewardWorkspace, overlapText } from "./rewardWorkspace.ts";
+import { startServer, type VsCodeServer } from "./server.ts";
+import { onlyRunDir } from "./tinyWorkspace.ts";
+import {
+  chooseDarkTheme,
+  launchBrowser,
+  openFile,
+  openWorkbench,
+  patienceMs,
+  runCommand,
+  screenshot,
+  waitFor,
+  webviewFrame,
+  withPictureOnFailure,
+} from "./workbench.ts";
+
+// One story in one window: each test goes on where the one before ended.
+const extensionDir = process.cwd();
+let server: VsCodeServer;
+let browser: Browser;
+let workspace: string;
+let page: Page;
+let failedScene: string | null = null;
+
+before(async () => {
+  workspace = await makeRewardWorkspace();
+  server = await startServer({
+    env: { PYTHONPATH: process.env.TEST_DEBUGPY_DIR ?? assert.fail("TEST_DEBUGPY_DIR is not set") },
+    settings: { "editor.minimap.enabled": false, "testing.automaticallyOpenTestResults": "neverOpen" },
+  });
+  browser = await launchBrowser();
+  ({ page } = await openWorkbench(browser, server, { folder: workspace, extensionDir }));
+});
+
+after(async () => {
+  await browser.close();
+  await server.stop();
+  fs.rmSync(workspace, { recursive: true, force: true, maxRetries: 10, retryDelay: 500 });
+});
+
+scene("lenses above a reward function say what the run recorded", async () => {
+  await chooseDarkTheme(page);
+  await openFile(page, "overlap.ts");
+  await lens("Score rollouts").waitFor();
+  await lens(/^\d\.\d{3} ± \d\.\d{3} in tiny$/).waitFor();
+});
+
+scene("a save scores the rollouts again, and says what has changed, at the lines too", async () => {
+  await edit("Math.max(0, common) / whole", "Math.max(0, common) / whole / 2");
+  await lens(/→ .* changed.* in tiny$/).waitFor();
+  await waitFor("counts at the lines", patienceMs, async () =>
+    (await lineTexts()).some((text) => text.includes("24 of 48")),
+  );
+  await screenshot(page, "reward-rescored");
+});
+
+scene("accepting keeps the scores beside the rollouts", async () => {
+  await lens("Accept").click();
+  await lens("accepted").waitFor();
+  const scores = fs.readdirSync(path.join(runDir(), "scores"));
+  assert.ok(
+    scores.some((name) => name.endsWith(".jsonl")),
+    scores.join(", "),
+  );
+});
+
+scene("the debugger stops in a TypeScript reward at the recorded input, and draws what is hovered", async () => {
+  await breakAt("const whole =");
+  await lens("Debug on worst rollout").click();
+  await paused();
+  assert.match(await stoppedLine(), /^const whole = .*segment\.startSec/);
+  // It is the file itself that is shown, types and all.
+  assert.equal(await page.locator(".tab", { hasText: "overlap.ts" }).count(), 1);
+  await screenshot(page, "debug-typescript");
+  await runCommand(page, "Debug: Stop");
+  await running();
+});
+
+scene("the debugger stops in a Python reward, without the Python extension", async () => {
+  await openFile(page, "brevity.py");
+  await lens(/^\d\.\d{3} ± \d\.\d{3} in tiny$/).waitFor();
+  await lens("Debug on worst rollout").click();
+  await paused();
+  await screenshot(page, "debug-python");
+  await runCommand(page, "Debug: Continue");
+  await running();
+});
+
+function scene(name: string, steps: () => Promise<void>): void {
+  test(name, async () => {
+    if (failedScene !== null) throw new Error(`not played, since "${failedScene}" failed`);
+    failedScene = name;
+    await withPictureOnFailure(name.replace(/\W+/g, "-"), () => page, server, steps);
+    failedScene = null;
+  });
+}
+
+function runDir(): string {
+  return onlyRunDir(workspace) ?? assert.fail("no run folder");
+}
+
+/** A lens of the editor in front. */
+function lens(text: string | RegExp): Locator {
+  return page.locator(".editor-instance .codelens-decoration a", { hasText: text }).first();
+}
+
+/** Texts that decorations put behind the lines of the editor in front: they are drawn by style sheets. */
+function lineTexts(): Promise<string[]> {
+  return page
+    .locator(".editor-instance .view-line span span")
+    .evaluateAll((spans) => spans.map((span) => getComputedStyle(span, "::after").content.replaceAll("\u00a0", " ")));
+}
+
+/** Changes the file on the disk's side of the editor: through the editor, with replace, and saves. */
+async function edit(before: string, after: string): Promise<void> {
+  const row = page.locator(".editor-instance .view-line", { hasText: before.replaceAll(" ", "\u00a0") }).first();
+  await row.click();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Shift+End");
+  const text = overlapText.split("\n").find((line) => line.includes(before)) ?? brevityText;
+  await page.keyboard.insertText(text.trim().replace(before, after));
+  await page.keyboard.press("Control+S");
+}
+
+/** Sets a breakpoint at the line of the editor in front that has a text. */
+async function breakAt(text: string): Promise<void> {
+  await page
+    .locator(".editor-instance .view-line", { hasText: text.replaceAll(" ", "\u00a0") })
+    .first()
+    .click();
+  await page.keyboard.press("F9");
+}
+
+async function paused(): Promise<void> {
+  await page.locator(".debug-toolbar").waitFor({ timeout: patienceMs });
+  await page.locator(".editor-instance .debug-top-stack-frame-line").first().waitFor({ timeout: patienceMs });
+}
+
+/** Text of the line that the debugger stands at. */
+async function stoppedLine(): Promise<string> {
+  const mark = await page.locator(".editor-instance .debug-top-stack-frame-line").first().boundingBox();
+  const lines = await page.locator(".editor-instance .view-line").all();
+  for (const line of lines) {
+    const bounds = await line.boundingBox();
+    if (mark !== null && bounds !== null && Math.abs(bounds.y - mark.y) < 2) {
+      return (await line.innerText()).replaceAll("\u00a0", " ").trim();
+    }
+  }
+  return assert.fail("no line is marked");
+}
+
+async function running(): Promise<void> {
+  await waitFor(
+    "the session to end",
+    patienceMs,
+    async () => (await page.locator(".debug-toolbar:visible").count()) === 0,
+  );
+  void webviewFrame;
+}
