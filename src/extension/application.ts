@@ -27,6 +27,7 @@ import { LiveHints } from "./spec/liveHints.ts";
 import { SpecDiagnostics } from "./spec/specDiagnostics.ts";
 import { startRun } from "./spec/startRun.ts";
 import { showError } from "./userMessages.ts";
+import { ToolFeature } from "./tools/toolFeature.ts";
 import { ViewerPanels } from "./viewer/viewerPanels.ts";
 
 /** The extension in one window: makes the parts and joins them. Everything it owns ends with it; runs go on. */
@@ -90,6 +91,7 @@ export class Application {
     const activeRunDir = () => viewers.onScreen?.runDir;
     this.scope.add(new ExampleLenses({ engine, registry, columns, log, activeRunDir }));
     this.scope.add(new LiveHints(registry, log));
+    this.scope.add(new ToolFeature({ engine, registry, columns, rewards, activeRunDir }));
     const extensionId = context.extension.id;
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),

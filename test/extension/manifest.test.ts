@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { viewerActions } from "../../src/protocol/view.ts";
+import { toolNames } from "../../src/extension/tools/toolNames.ts";
 import {
   commandTable,
   contextKeys,
@@ -12,6 +13,16 @@ import {
   trustCondition,
   viewerCommandIds,
 } from "../../src/extension/commands.ts";
+
+interface ToolRow {
+  readonly name: string;
+  readonly when?: string;
+  readonly modelDescription: string;
+  readonly inputSchema: {
+    readonly required?: readonly string[];
+    readonly properties: Readonly<Record<string, unknown>>;
+  };
+}
 
 interface MenuItem {
   readonly command: string;
@@ -28,6 +39,7 @@ interface Manifest {
     readonly virtualWorkspaces: { readonly supported: boolean };
   };
   readonly contributes: {
+    readonly languageModelTools: readonly ToolRow[];
     readonly commands: readonly { readonly command: string; readonly icon?: string }[];
     readonly keybindings: unknown;
     readonly languages: readonly { readonly id: string; readonly extensions: readonly string[] }[];
@@ -89,6 +101,22 @@ test("what executes something of the workspace is off without trust", () => {
     "videoRft.runFolders",
   ]);
   assert.equal(contributes.configuration.properties["videoRft.ffmpegPath"]?.scope, "machine-overridable");
+});
+
+test("package.json describes exactly the tools that are registered, each with a schema of its input", () => {
+  const tools = contributes.languageModelTools;
+  assert.deepEqual(
+    tools.map(({ name }) => name),
+    toolNames,
+  );
+  for (const { modelDescription, inputSchema } of tools) {
+    assert.ok(modelDescription.length > 80);
+    assert.deepEqual(
+      (inputSchema.required ?? []).filter((key) => !(key in inputSchema.properties)),
+      [],
+    );
+  }
+  assert.equal(tools.find(({ name }) => name === "videoRft_rescoreRollouts")?.when, trustCondition);
 });
 
 test("menus and links name commands of the table", () => {

@@ -1,9 +1,9 @@
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { runTests } from "@vscode/test-electron";
 import * as esbuild from "esbuild";
+import { makeRewardWorkspace } from "./rewardWorkspace.ts";
 
 const root = process.cwd();
 const outdir = path.join(root, "out", "vscode-suite");
@@ -13,7 +13,7 @@ const outdir = path.join(root, "out", "vscode-suite");
  * names; without one, the VS Code server of the tests behind `codeShim.ts`.
  */
 test("the suite inside the extension host passes", async () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "rft-host-"));
+  const folder = await makeRewardWorkspace();
   try {
     await runTests({
       vscodeExecutablePath: process.env.VSCODE_EXECUTABLE ?? (await buildShim()),

@@ -47,7 +47,7 @@ export class RewardFeature implements Disposable {
   private readonly scope = new DisposableStore();
 
   readonly handlers: Pick<CommandHandlers, RewardCommand> = {
-    "videoRft.scoreRollouts": (_engine, argument) => this.score(argument),
+    "videoRft.scoreRollouts": (_engine, argument) => this.scoreFromEditor(argument),
     "videoRft.cancelScoring": (argument) => this.cancel(argument),
     "videoRft.acceptScores": (_engine, argument) => this.accept(argument),
     "videoRft.showScoreChanges": (_engine, argument) => this.showChanges(argument),
@@ -154,14 +154,19 @@ export class RewardFeature implements Disposable {
     return this.targets.ofFile(document.uri.fsPath, candidates);
   }
 
-  private async score(argument: unknown): Promise<void> {
+  /** Scores the rollouts of a run again; undefined when a newer save took its place. */
+  score(target: RewardTarget): Promise<RewardState | undefined> {
+    return this.rescoring.score(target);
+  }
+
+  private async scoreFromEditor(argument: unknown): Promise<void> {
     requireTrust("run reward functions");
     const target = await this.targetOf(argument, "Score Rollouts");
     if (target === undefined) return;
     const document = vscode.workspace.textDocuments.find(({ uri }) => uri.fsPath === target.file);
     // Saving scores already, where the setting says so.
     if (document?.isDirty === true && (await document.save()) && rescoresOnSave()) return;
-    const state = await this.rescoring.score(target);
+    const state = await this.score(target);
     if (state?.status === "failed") {
       throw new UserError({ code: "bad-reward", message: state.problem ?? "The reward could not be scored." });
     }
@@ -200,7 +205,7 @@ export class RewardFeature implements Disposable {
     const target = await this.targetOf(argument, "Show Changed Rollouts");
     const summary = target === undefined ? null : (this.rescoring.get(target)?.summary ?? null);
     if (target === undefined) return;
-    if (summary === null) return this.score(target);
+    if (summary === null) return this.scoreFromEditor(target);
     const items = changeItems(summary).map(({ section, label, description, detail, id }) => ({
       label,
       ...(section ? { kind: vscode.QuickPickItemKind.Separator } : { description, detail }),

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import * as vscode from "vscode";
+import { rewardChecks } from "./rewardChecks.ts";
+import { until } from "./until.ts";
 
 /** Runs inside the extension host. VS Code calls `run` and takes a rejection for a failed suite. */
 export async function run(): Promise<void> {
@@ -11,6 +13,7 @@ export async function run(): Promise<void> {
     "the editor completes keys of a run specification": completes,
     "the editor explains a key": explains,
     "problems that a schema cannot say are reported": reports,
+    ...rewardChecks,
   };
   const failed: string[] = [];
   for (const [name, check] of Object.entries(checks)) {
@@ -99,14 +102,4 @@ async function openSpec(): Promise<vscode.TextDocument> {
   const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
   await vscode.window.showTextDocument(document);
   return document;
-}
-
-async function until<T>(what: string, ask: () => Promise<T | null> | T | null): Promise<T> {
-  const giveUpAt = Date.now() + 300_000;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== null) return answer;
-    assert.ok(Date.now() < giveUpAt, `waited 5 minutes for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }
