@@ -7,8 +7,8 @@ import {
   parseOutsidePath,
   parseRolloutPath,
   rolloutId,
-  rolloutLink,
 } from "../../src/extension/documents/rolloutUri.ts";
+import { rolloutLink } from "../../src/protocol/rolloutLink.ts";
 import { completion, groupRecord } from "./rollouts.ts";
 
 const address = { run: "2026-01-02 shapes", step: 12, group: 3, completion: 5 };
@@ -17,7 +17,7 @@ test("a rollout has one address, in documents, links and from outside", () => {
   assert.equal(rolloutId(address), "12/3/5");
   assert.deepEqual(parseRolloutPath(documentPath(address)), address);
   assert.deepEqual(parseOutsidePath("/rollout/2026-01-02 shapes/12/3/5"), address);
-  assert.equal(rolloutLink("/ws/runs/2026-01-02 shapes", "12/3/5"), "rft:/2026-01-02%20shapes/12/3/5");
+  assert.equal(rolloutLink("2026-01-02 shapes", "12/3/5"), "rft:/2026-01-02%20shapes/12/3/5");
   for (const path of ["", "/run", "/run/1/2", "/run/a/2/3", "/run/1/2/3/4/5", "run/1/2/3"]) {
     assert.equal(parseRolloutPath(path), undefined, path);
   }
@@ -25,7 +25,7 @@ test("a rollout has one address, in documents, links and from outside", () => {
 });
 
 test("links are found in a row of a terminal", () => {
-  const link = rolloutLink("/ws/runs/2026-01-02 shapes", "12/3/5");
+  const link = rolloutLink("2026-01-02 shapes", "12/3/5");
   const row = `worst: ${link}, then rft:/run/1/0/7.`;
   assert.deepEqual(findRolloutLinks(row), [
     { start: 7, length: link.length, address },

@@ -3,6 +3,7 @@ import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { RolloutLine } from "../../protocol/records.ts";
 import type { RescoreSummary } from "../../protocol/rescore.ts";
+import { rolloutLink } from "../../protocol/rolloutLink.ts";
 import { rewardKey, rewardSchema, type RewardSpec } from "../../protocol/rewardSpec.ts";
 import type { GrpoSpec } from "../../protocol/spec.ts";
 import { acceptScores, rescoreRun } from "../score/rescoreRun.ts";
@@ -20,7 +21,9 @@ export async function score(input: CommandInput): Promise<ExitStatus> {
   const target = path.resolve(positional(input, 0));
   const isFile = fs.statSync(target, { throwIfNoEntry: false })?.isFile() ?? false;
   const summaries = isFile ? await scoreFile(input, target) : await scoreRun(input, target);
-  terminal.print(formatSummaries(summaries));
+  // A link opens its rollout in the terminal of VS Code.
+  const nameOf = (id: string): string => (isFile ? id : rolloutLink(path.basename(target), id));
+  terminal.print(formatSummaries(summaries, nameOf));
   terminal.writeDocument({
     rewards: Object.fromEntries(
       summaries.map(({ reward, after, before, rollouts, errors, version }) => [
@@ -112,7 +115,7 @@ function namedRewards(input: CommandInput, known: readonly RewardSpec[]): Reward
   });
 }
 
-function formatSummaries(summaries: readonly RescoreSummary[]): string {
+function formatSummaries(summaries: readonly RescoreSummary[], nameOf: (id: string) => string): string {
   const spread = (value: RescoreSummary["after"]): string =>
     value === null ? "-" : `${value.mean.toFixed(3)} ± ${value.std.toFixed(3)}`;
   const rows = summaries.map((summary) => [
@@ -136,7 +139,17 @@ function formatSummaries(summaries: readonly RescoreSummary[]): string {
     "errors",
   ];
   const errors = summaries.flatMap(({ reward, errorExamples }) =>
-    errorExamples.slice(0, 5).map(({ id, error }) => `  ${reward}, rollout ${id}: ${error.message}`),
+    errorExamples.slice(0, 5).map(({ id, error }) => `  ${nameOf(id)}  ${reward}: ${error.message}`),
   );
-  return [formatTable([header, ...rows], []), ...(errors.length === 0 ? [] : ["First errors:", ...errors])].join("\n");
+  const value = (of: number | null): string => of?.toFixed(3) ?? "-";
+  const changes = summaries.flatMap(({ reward, largest }) =>
+    largest
+      .slice(0, 5)
+      .map(({ id, before, after }) => `  ${nameOf(id)}  ${reward}: ${value(before)} -> ${value(after)}`),
+  );
+  return [
+    formatTable([header, ...rows], []),
+    ...(errors.length === 0 ? [] : ["First errors:", ...errors]),
+    ...(changes.length === 0 ? [] : ["Largest changes:", ...changes]),
+  ].join("\n");
 }

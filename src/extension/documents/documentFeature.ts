@@ -2,6 +2,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { readGroups } from "../../protocol/messages.ts";
 import { isFailedGroup } from "../../protocol/records.ts";
+import { rolloutScheme } from "../../protocol/rolloutLink.ts";
 import { UserError } from "../../protocol/errors.ts";
 import type { CommandHandlers } from "../commandRegistration.ts";
 import type { Engine } from "../engine/engineClient.ts";
@@ -10,14 +11,7 @@ import type { RunColumns } from "../runs/runColumns.ts";
 import { runDirOf } from "../runs/runCommands.ts";
 import type { RunRegistry } from "../runs/runRegistry.ts";
 import { RolloutDocuments } from "./rolloutDocuments.ts";
-import {
-  findRolloutLinks,
-  parseOutsidePath,
-  parseRolloutPath,
-  rolloutId,
-  rolloutScheme,
-  type RolloutAddress,
-} from "./rolloutUri.ts";
+import { findRolloutLinks, parseOutsidePath, parseRolloutPath, rolloutId, type RolloutAddress } from "./rolloutUri.ts";
 
 export interface DocumentServices {
   readonly engine: Engine;

@@ -1,11 +1,12 @@
 import * as vscode from "vscode";
+import { rolloutScheme } from "../../protocol/rolloutLink.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { readGroups } from "../../protocol/messages.ts";
 import { isFailedGroup, type CompletionRecord, type GroupRecord } from "../../protocol/records.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
 import type { RunRegistry } from "../runs/runRegistry.ts";
-import { documentPath, parseRolloutPath, rolloutId, rolloutScheme, type RolloutAddress } from "./rolloutUri.ts";
+import { documentPath, parseRolloutPath, rolloutId, type RolloutAddress } from "./rolloutUri.ts";
 import { rolloutText, type DocumentSection, type RolloutText } from "./rolloutText.ts";
 
 /** Rollouts as read-only text: `rft:/run/step/group/k`, with an outline and folding. They are written once, so they stay. */

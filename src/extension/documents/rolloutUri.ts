@@ -1,5 +1,3 @@
-import path from "node:path";
-
 /** A completion of a run, as addresses name it. */
 export interface RolloutAddress {
   /** Name of the run's folder. */
@@ -8,8 +6,6 @@ export interface RolloutAddress {
   readonly group: number;
   readonly completion: number; // k
 }
-
-export const rolloutScheme = "rft";
 
 /** "12/3/5" */
 export function rolloutId({ step, group, completion }: Omit<RolloutAddress, "run">): string {
@@ -22,11 +18,6 @@ export function parseRolloutPath(text: string): RolloutAddress | undefined {
   if (match === null) return undefined;
   const [, run = "", step, group, completion] = match;
   return { run, step: Number(step), group: Number(group), completion: Number(completion) };
-}
-
-/** `rft:/run/12/3/5`, as it is written in terminals and logs. */
-export function rolloutLink(runDir: string, id: string): string {
-  return `${rolloutScheme}:/${encodeURIComponent(path.basename(runDir))}/${id}`;
 }
 
 /** Path of a document: a tab shows the last part, which "5" alone would not do. */

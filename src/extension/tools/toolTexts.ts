@@ -1,4 +1,5 @@
-import { rolloutLink } from "../documents/rolloutUri.ts";
+import path from "node:path";
+import { rolloutLink } from "../../protocol/rolloutLink.ts";
 import type { Answer, ChangeRow, RolloutRow } from "./rolloutQuery.ts";
 
 /** Answers of the tools in Markdown, for a model that hands their links on. */
@@ -30,7 +31,7 @@ export function changeTable(runDir: string, { columns, rows, found }: Answer<Cha
 
 /** "[12/3/5](rft:/run/12/3/5)" */
 export function link(runDir: string, id: string): string {
-  return id === "" ? "" : `[${id}](${rolloutLink(runDir, id)})`;
+  return id === "" ? "" : `[${id}](${rolloutLink(path.basename(runDir), id)})`;
 }
 
 function countLine(shown: number, found: number, noun: string): string {
