@@ -25,6 +25,7 @@ import {
   stepFinished,
   writeSample,
 } from "../../../src/protocol/messages.ts";
+import { formatPath } from "../../../src/engine/lint/setFix.ts";
 import { createConnection, type EngineConnection } from "../../../src/engine/server/rpc.ts";
 import { attachToRun } from "../../../src/engine/server/runClient.ts";
 import { writeMovingShapes } from "../../../src/engine/samples/workspace.ts";
@@ -187,7 +188,7 @@ test("a specification is checked down to the files that it names", async () => {
     (await problemsOf(text)).filter((problem) => problem.severity === "error"),
     [],
   );
-  const keys = async (changed: string) => (await problemsOf(changed)).map((problem) => problem.path.join("."));
+  const keys = async (changed: string) => (await problemsOf(changed)).map((problem) => formatPath(problem.path));
   assert.deepEqual(await keys(text.replace('"groupSize": 3', '"groupSize": 1')), ["grpo.groupSize"]);
   assert.deepEqual(await keys(text.replace("train.json", "trian.json")), ["data.0.path"]);
   assert.deepEqual(await keys(text.replace('"model": "policy"', '"model": "polici"')), ["policy.model"]);
