@@ -39,6 +39,7 @@ import { resumeRun, startRun, type EngineSettings } from "./launcher.ts";
 import { findPlacedExamples } from "./placedExamples.ts";
 import { readPlaces, readTokenDetails, searchRollouts, type SearchParams } from "./rolloutQueries.ts";
 import { signalOf } from "./rpc.ts";
+import { serveDiagnostics } from "./diagnosticService.ts";
 import { serveRewards } from "./rewardService.ts";
 import { writeSampleWorkspace } from "./sampleWorkspace.ts";
 import { videoRftVersion } from "./version.ts";
@@ -82,6 +83,7 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   onRequest(connection, writeSample, ({ dir }, token) => service.writeSample(dir, token));
   onRequest(connection, fetchFfmpegRequest, ({ dir }, token) => service.fetchFfmpeg(dir, token));
   serveRewards(connection, () => service.settings);
+  serveDiagnostics(connection, () => service.settings);
 }
 
 class Service {

@@ -51,9 +51,9 @@ test("a reward that never varies", () => {
     constant.basis.map(({ path }) => formatPath(path)),
     ["rewards.polite"],
   );
-  const strange = { spec: { rewards: [{ name: "format" }, { name: "tiou" }] }, say: withoutForm } as const;
+  const strange: MadeRun = { spec: { rewards: [{ name: "format" }, { name: "tiou" }] }, say: withoutForm };
   assert.match(only("reward-constant", strange).message, /The reward format was 0 in all 960 rollouts/);
-  const silenced = { spec: { rewards: [{ name: "tiou" }, { file: "r.ts", function: "polite", weight: 0 }] } } as const;
+  const silenced: MadeRun = { spec: { rewards: [{ name: "tiou" }, { file: "r.ts", function: "polite", weight: 0 }] } };
   assert.deepEqual(lintRun(madeRun({ ...silenced, say: (at) => ({ ...learns(at), workspace: { polite: 1 } }) })), []);
 });
 
