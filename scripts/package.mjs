@@ -18,7 +18,15 @@ const targets = {
 const largestBytes = 60_000_000;
 
 /** Copied as they are; generated folders inside are left out. */
-const content = ["LICENSE", "README.md", "CHANGELOG.md", "media", "docs/images", "examples/moving-shapes"];
+const content = [
+  "LICENSE",
+  "README.md",
+  "CHANGELOG.md",
+  "media",
+  "docs/images",
+  "docs/diagnostics",
+  "examples/moving-shapes",
+];
 const generated = new Set(["runs", "videos", "annotations", ".moving-shapes.json"]);
 
 const target = targetOf(process.argv);

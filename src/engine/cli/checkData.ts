@@ -7,7 +7,7 @@ import { checkNamedFiles } from "../server/namedFiles.ts";
 import { placeFindings } from "../server/placeFindings.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import { positional, type CommandInput, type ExitStatus } from "./command.ts";
-import { countSeverities, formatFinding, problemsOf } from "./findings.ts";
+import { countSeverities, formatExplainHint, formatFinding, problemsOf } from "./findings.ts";
 import { formatBar } from "./text.ts";
 
 /** Reads all data of a specification, probes every video, and prints what the linter finds. Errors exit with 2. */
@@ -29,6 +29,7 @@ export async function checkData(input: CommandInput): Promise<ExitStatus> {
   ];
   const placed = placeFindings(findings, spec, baseDir);
   for (const finding of findings) terminal.print(formatFinding(finding));
+  if (findings.length > 0) terminal.print(formatExplainHint(findings));
   const examples = datasets.reduce((sum, dataset) => sum + dataset.examples.length, 0);
   const counts = countSeverities(findings);
   terminal.print(`${examples} examples in ${datasets.length} datasets, ${videos.size} videos: ${counts.text}`);

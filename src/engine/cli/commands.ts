@@ -1,6 +1,7 @@
 import type { Command } from "./command.ts";
 import { checkData } from "./checkData.ts";
 import { evaluate } from "./evaluate.ts";
+import { explain } from "./explain.ts";
 import { inspect } from "./inspect.ts";
 import { score } from "./score.ts";
 import { testCases } from "./testCases.ts";
@@ -80,9 +81,21 @@ export const commands: readonly Command[] = [
     options: [
       { name: "step", value: "N", help: "the step to show; by default the last" },
       { name: "group", value: "ID", help: "only this group of the step: its number, or its example's id" },
+      {
+        name: "call-rewards",
+        help: "run the workspace's rewards a second time, to find those that are not deterministic",
+      },
     ],
-    help: "Print groups of rollouts: completions, rewards, advantages, segments as text bars",
+    help: "Print groups of rollouts as text, and what the linter finds in the run; exits with 1 when that is an error",
     run: inspect,
+  },
+  {
+    name: "explain",
+    positionals: ["CODE"],
+    isLastAnyNumber: true,
+    options: [],
+    help: "Say what findings of `data check` and `inspect` mean and what to do; without a code, list them all",
+    run: explain,
   },
   {
     name: "doctor",

@@ -1,15 +1,22 @@
+import type { Diagnostic } from "../../protocol/diagnostics.ts";
 import { UserError } from "../../protocol/errors.ts";
 import { isFailedGroup, type CompletionRecord, type RolloutLine, type SeenVideo } from "../../protocol/records.ts";
 import type { BoundingBox, ParsedAnswer, Segment, Truth } from "../../protocol/tasks.ts";
+import { RunDiagnoser } from "../server/diagnoseRun.ts";
 import { readRunRecord } from "../store/readRun.ts";
 import { openRollouts } from "../store/rollouts.ts";
 import { integerOption, positional, textOption, type CommandInput, type ExitStatus } from "./command.ts";
+import { countSeverities, formatExplainHint, formatFinding, problemsOf } from "./findings.ts";
+import { terminalSettings } from "./runCommands.ts";
 import { foldText, formatLane, formatTable } from "./text.ts";
 
 const laneWidth = 40;
 const shownBoxes = 3;
 
-/** Prints the groups of a step: the truth above its completions, segments as lanes over the video. */
+/**
+ * Prints the groups of a step: the truth above its completions, segments as lanes over the video. Then what the linter finds in
+ * the run as a whole, unless one group is asked for; a finding that is an error exits with 1.
+ */
 export async function inspect(input: CommandInput): Promise<ExitStatus> {
   const { terminal } = input;
   const runDir = positional(input, 0);
@@ -31,8 +38,22 @@ export async function inspect(input: CommandInput): Promise<ExitStatus> {
     });
   }
   for (const group of groups) terminal.print(`${formatGroup(group, terminal.columns)}\n`);
-  terminal.writeDocument({ step, groups });
-  return 0;
+  const diagnostics = wanted === undefined ? await findingsOf(runDir, input) : [];
+  terminal.writeDocument({ step, groups, problems: problemsOf(diagnostics, diagnostics) });
+  return countSeverities(diagnostics).errors > 0 ? 1 : 0;
+}
+
+async function findingsOf(runDir: string, { terminal, options }: CommandInput): Promise<readonly Diagnostic[]> {
+  const { engineDir, pythonPath, cacheDir } = terminalSettings();
+  const { diagnostics, steps } = await new RunDiagnoser().diagnose({
+    ...{ runDir, engineDir, pythonPath, cacheDir },
+    mayCallRewards: options["call-rewards"] === true,
+    onLog: (line) => terminal.note(line),
+  });
+  for (const diagnostic of diagnostics) terminal.print(formatFinding(diagnostic));
+  if (diagnostics.length > 0) terminal.print(formatExplainHint(diagnostics));
+  terminal.print(`The run as a whole, ${steps} steps: ${countSeverities(diagnostics).text}`);
+  return diagnostics;
 }
 
 /** By number ("0"), by place ("12/0"), or by the id of the example. */
