@@ -10,6 +10,7 @@ import { DocumentFeature } from "./documents/documentFeature.ts";
 import { EngineClient } from "./engine/engineClient.ts";
 import { thrownText } from "./errorText.ts";
 import { debounce, DisposableStore, once } from "./lifetime.ts";
+import { LintFeature } from "./lint/lintFeature.ts";
 import { RewardFeature } from "./rewards/rewardFeature.ts";
 import { openRunFolder, pickRun, resumeRun, runDirOf, showRunLog, stopRun } from "./runs/runCommands.ts";
 import { RunColumns } from "./runs/runColumns.ts";
@@ -24,7 +25,6 @@ import { offerFfmpeg, setFfmpegMissing } from "./setup/ffmpeg.ts";
 import { cacheDir, changesEngine, engineSettings, extensionPaths, type ExtensionPaths } from "./setup/settings.ts";
 import { writeLaunchers } from "./setup/terminalLauncher.ts";
 import { LiveHints } from "./spec/liveHints.ts";
-import { SpecDiagnostics } from "./spec/specDiagnostics.ts";
 import { startRun } from "./spec/startRun.ts";
 import { showError } from "./userMessages.ts";
 import { ToolFeature } from "./tools/toolFeature.ts";
@@ -38,7 +38,7 @@ export class Application {
   private readonly engine: EngineClient;
   private readonly folders: RunFolders;
   private readonly registry: RunRegistry;
-  private readonly diagnostics: SpecDiagnostics;
+  private readonly lint: LintFeature;
   private readonly viewers: ViewerPanels;
   private readonly doctor: Doctor;
   private readonly rewards: RewardFeature;
@@ -56,8 +56,10 @@ export class Application {
     const refresh = this.scope.add(debounce(300, () => this.refreshRuns()));
     this.folders = this.scope.add(new RunFolders((runDir) => this.runFileChanged(runDir, refresh), refresh));
     this.registry = this.scope.add(new RunRegistry(this.engine, () => this.folders.list(), this.log));
-    this.diagnostics = this.scope.add(new SpecDiagnostics(this.engine, this.log));
     const { engine, registry, paths, log } = this;
+    const { extensionPath: extensionDir } = context;
+    const activeRunDir = () => this.viewers.onScreen?.runDir;
+    this.lint = this.scope.add(new LintFeature({ engine, registry, log, extensionDir, activeRunDir }));
     this.viewers = this.scope.add(
       new ViewerPanels({ engine, registry, paths, workspaceState: context.workspaceState, showError: fail }),
     );
@@ -88,21 +90,15 @@ export class Application {
         debugCase: (file, line) => debugging.debugCase(file, line),
       }),
     );
-    const activeRunDir = () => viewers.onScreen?.runDir;
     this.scope.add(new ExampleLenses({ engine, registry, columns, log, activeRunDir }));
     this.scope.add(new LiveHints(registry, log));
     this.scope.add(new ToolFeature({ engine, registry, columns, rewards, activeRunDir }));
-    const extensionId = context.extension.id;
+    const { id: extensionId } = context.extension;
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
     );
-    this.scope.add(
-      new RunsView(
-        registry,
-        fail,
-        once(() => void this.lookForFfmpeg()),
-      ),
-    );
+    const lookOnce = once(() => void this.lookForFfmpeg());
+    this.scope.add(new RunsView(registry, fail, lookOnce));
     this.scope.add(createStatusItem(registry));
     this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
     this.scope.add(registerCommands(this.handlers(), this.engine, fail));
@@ -144,6 +140,7 @@ export class Application {
       "videoRft.openRunFolder": (argument) => this.withRun(argument, "Open Run Folder", openRunFolder),
       "videoRft.copyRunFolderPath": (argument) =>
         this.withRun(argument, "Copy Run Folder Path", (runDir) => vscode.env.clipboard.writeText(runDir)),
+      ...this.lint.handlers,
       ...this.rewards.handlers,
       ...this.debugging.handlers,
       ...this.cases.handlers,
@@ -153,8 +150,8 @@ export class Application {
   }
 
   private startRun(argument: unknown): Promise<void> {
-    const { engine, diagnostics } = this;
-    return startRun({ engine, diagnostics, started: (runDir) => this.runStarted(runDir) }, argument);
+    const { engine, lint } = this;
+    return startRun({ engine, diagnostics: lint.specs, started: (runDir) => this.runStarted(runDir) }, argument);
   }
 
   private startSpec(specPath: string): Promise<void> {

@@ -50,6 +50,7 @@ export const commandTable = {
   "videoRft.compareRollouts": { title: "Compare Rollout with…", needsEngine: true },
   "videoRft.copyRolloutLink": { title: "Copy Rollout Link", needsEngine: false, ofRow: true },
   "videoRft.goToRollout": { title: "Go to Rollout…", needsEngine: true },
+  "videoRft.explainDiagnostic": { title: "Explain Finding…", needsEngine: false },
   "videoRft.viewer.nextRollout": { title: "Next Rollout", needsEngine: false, key: "n" },
   "videoRft.viewer.previousRollout": { title: "Previous Rollout", needsEngine: false, key: "p" },
   "videoRft.viewer.nextGroup": { title: "Next Group", needsEngine: false, key: "g" },

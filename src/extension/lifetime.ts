@@ -49,6 +49,25 @@ export function debounce(delayMs: number, work: () => void): Disposable & { (): 
   return Object.assign(trigger, { dispose: () => clearTimeout(timer) });
 }
 
+/** Runs `work` at once, and then at most once in `everyMs`; a call in between is made up for at the end of it. */
+export function throttle(everyMs: number, work: () => void): Disposable & { (): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isAsked = false;
+  const start = () => {
+    isAsked = false;
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (isAsked) start();
+    }, everyMs);
+    work();
+  };
+  const trigger = () => {
+    if (timer === undefined) start();
+    else isAsked = true;
+  };
+  return Object.assign(trigger, { dispose: () => clearTimeout(timer) });
+}
+
 /** Never runs `work` twice at once: calls that come during a run share one more run after it. */
 export function coalesce(work: () => Promise<void>): () => Promise<void> {
   let current: Promise<void> | undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { coalesce, DisposableStore, Emitter } from "../../src/extension/lifetime.ts";
+import { coalesce, DisposableStore, Emitter, throttle } from "../../src/extension/lifetime.ts";
 
 test("a store disposes the last item first, and late items at once", () => {
   const log: string[] = [];
@@ -63,4 +63,21 @@ test("coalesced work goes on after a failure", async () => {
   await assert.rejects(first, /first fails/);
   await second;
   assert.equal(starts, 2);
+});
+
+test("throttled work is done at once, then at most once in its time, and never after its end", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let calls = 0;
+  const work = throttle(1000, () => void (calls += 1));
+  for (let i = 0; i < 5; i++) work();
+  assert.equal(calls, 1);
+  t.mock.timers.tick(1000);
+  assert.equal(calls, 2, "what was asked for meanwhile");
+  t.mock.timers.tick(1000);
+  work();
+  assert.equal(calls, 3, "it has been quiet long enough");
+  work();
+  work.dispose();
+  t.mock.timers.tick(5000);
+  assert.equal(calls, 3);
 });

@@ -47,7 +47,7 @@ test("mistakes that the editor's schema tells are kept apart, and placed at thei
       '"moving shapes": expected letters',
       '"policy": expected string', // a key that is missing is told at what lacks it
       "1: too small: expected number to be >=2",
-      '2: unknown key "betta"',
+      '"betta": unknown key "betta"',
     ],
   );
 });

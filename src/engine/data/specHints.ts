@@ -15,8 +15,9 @@ interface SchemaNode {
 export function mendSpecProblem(problem: SpecProblem): string {
   const key = problem.path.at(-1);
   if (isUnknownKey(problem)) {
-    const known = Object.keys(schemaAt(problem.path.slice(0, -1))?.properties ?? {});
-    const meant = nearestName(String(key), known);
+    const properties = schemaAt(problem.path.slice(0, -1))?.properties ?? {};
+    const known = Object.keys(properties);
+    const meant = meantKey(String(key), properties);
     if (meant !== undefined) return `Did you mean "${meant}"?`;
     return known.length === 0 ? "Remove it." : `Remove it; the keys here are ${known.join(", ")}.`;
   }
@@ -31,7 +32,7 @@ export function fixesOfSpecProblem(problem: SpecProblem, found: unknown): readon
   const { path } = problem;
   const key = path.at(-1);
   if (isUnknownKey(problem)) {
-    const meant = nearestName(String(key), Object.keys(schemaAt(path.slice(0, -1))?.properties ?? {}));
+    const meant = meantKey(String(key), schemaAt(path.slice(0, -1))?.properties ?? {});
     const remove = { title: `Remove "${String(key)}"`, edits: [{ kind: "remove", path }] } as const;
     if (meant === undefined) return [remove];
     return [{ title: `Rename it to "${meant}"`, edits: [{ kind: "rename", path, key: meant }] }, remove];
@@ -41,6 +42,14 @@ export function fixesOfSpecProblem(problem: SpecProblem, found: unknown): readon
   return meant === undefined
     ? []
     : [{ title: `Change it to "${meant}"`, edits: [{ kind: "set", path, value: meant }] }];
+}
+
+/** The key that another program calls so ("num_generations"), as the descriptions say; else the nearest. */
+function meantKey(key: string, properties: NonNullable<SchemaNode["properties"]>): string | undefined {
+  const isItsName = ([, { description = "" }]: [string, SchemaNode]): boolean =>
+    /\((?:TRL|PEFT|qwen-vl-utils): (\w+)\)/.exec(description)?.[1] === key;
+  const camelCase = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return Object.entries(properties).find(isItsName)?.[0] ?? nearestName(camelCase, Object.keys(properties));
 }
 
 function isUnknownKey({ path, message }: SpecProblem): boolean {

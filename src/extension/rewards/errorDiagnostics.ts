@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
+import { linkedCode } from "../lint/explain.ts";
 import { errorPlaces } from "./errorPlaces.ts";
 import { functionPlaces } from "./functionPlaces.ts";
 import type { RewardState } from "./rescoring.ts";
@@ -59,7 +60,7 @@ async function diagnosticsOf({ target, summary }: RewardState): Promise<Map<stri
       vscode.DiagnosticSeverity.Error,
     );
     diagnostic.source = "Video RFT";
-    diagnostic.code = "reward-error";
+    diagnostic.code = linkedCode("reward-errors");
     found.set(place.file, [...(found.get(place.file) ?? []), diagnostic]);
   }
   return found;

@@ -4,6 +4,7 @@ import { thrownText } from "../errorText.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import type { Log } from "../engine/log.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
+import type { Findings } from "../lint/findings.ts";
 import type { PlacedProblem, SpecCheck } from "./specProblems.ts";
 import { checkSpecText } from "./specProblems.ts";
 
@@ -20,14 +21,14 @@ export function isSpec(document: vscode.TextDocument): boolean {
 export class SpecDiagnostics implements Disposable {
   private readonly engine: Engine;
   private readonly log: Log;
-  private readonly collection = vscode.languages.createDiagnosticCollection("videoRft");
+  private readonly findings: Findings;
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
   private readonly scope = new DisposableStore();
 
-  constructor(engine: Engine, log: Log) {
+  constructor(engine: Engine, findings: Findings, log: Log) {
     this.engine = engine;
+    this.findings = findings;
     this.log = log;
-    this.scope.add(this.collection);
     const soon = (document: vscode.TextDocument) => this.later(document);
     this.scope.add(vscode.workspace.onDidOpenTextDocument(soon));
     this.scope.add(vscode.workspace.onDidSaveTextDocument(soon));
@@ -64,8 +65,13 @@ export class SpecDiagnostics implements Disposable {
   }
 
   private show(uri: vscode.Uri, { bySchema, beyondSchema }: SpecCheck): void {
-    const problems = editorValidatesJson(uri) ? beyondSchema : [...bySchema, ...beyondSchema];
-    this.collection.set(uri, problems.map(toDiagnostic));
+    const specPath = uri.fsPath;
+    const said = editorValidatesJson(uri) ? ({ isSaidByEditor: true } as const) : {};
+    const found = [
+      ...bySchema.map((problem) => ({ ...problem, ...said, specPath })),
+      ...beyondSchema.map((problem) => ({ ...problem, specPath })),
+    ];
+    this.findings.set(finderOf(uri), found.length === 0 ? new Map() : new Map([[specPath, found]]));
   }
 
   private later(document: vscode.TextDocument): void {
@@ -85,7 +91,7 @@ export class SpecDiagnostics implements Disposable {
     const key = document.uri.toString();
     clearTimeout(this.timers.get(key));
     this.timers.delete(key);
-    this.collection.delete(document.uri);
+    this.findings.clear(finderOf(document.uri));
   }
 }
 
@@ -94,12 +100,6 @@ function editorValidatesJson(uri: vscode.Uri): boolean {
   return isOn && vscode.extensions.getExtension("vscode.json-language-features") !== undefined;
 }
 
-function toDiagnostic(problem: PlacedProblem): vscode.Diagnostic {
-  const { startLine, startCharacter, endLine, endCharacter } = problem.range;
-  const { Error, Warning, Information } = vscode.DiagnosticSeverity;
-  const severity = { error: Error, warning: Warning, info: Information }[problem.severity];
-  const range = new vscode.Range(startLine, startCharacter, endLine, endCharacter);
-  const diagnostic = new vscode.Diagnostic(range, problem.message, severity);
-  diagnostic.source = "Video RFT";
-  return diagnostic;
+function finderOf(uri: vscode.Uri): string {
+  return `spec ${uri.fsPath}`;
 }

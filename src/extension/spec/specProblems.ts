@@ -40,10 +40,11 @@ export function checkSpecText(text: string, engineProblems: readonly SpecDiagnos
   });
   if (root === undefined || syntax.length > 0) return { bySchema: syntax, beyondSchema: [] };
   const json: unknown = getNodeValue(root);
-  const place = ({ path: keys, ...problem }: SpecDiagnostic): PlacedProblem => ({
-    ...problem,
-    range: placeOf(root, resolveSpecPath(json, keys) ?? [], lines),
-  });
+  const place = ({ path: keys, ...problem }: SpecDiagnostic): PlacedProblem => {
+    const resolved = resolveSpecPath(json, keys) ?? [];
+    const key = problem.message.startsWith("unknown key") ? keyAt(root, resolved) : undefined;
+    return { ...problem, range: key === undefined ? placeOf(root, resolved, lines) : nodeRange(key, lines) };
+  };
   const own = validateSpec(json);
   const problems = own.ok ? [] : own.problems;
   const relations = relationKeys(json);
@@ -120,6 +121,12 @@ function placeOf(root: Node, keys: readonly (string | number)[], lines: LineInde
     if (key !== undefined) return nodeRange(key, lines);
   }
   return lines.range(root.offset, root.offset + 1);
+}
+
+/** The name of a property, where the editor's schema marks one that it does not know. */
+function keyAt(root: Node, keys: readonly (string | number)[]): Node | undefined {
+  const { parent } = findNodeAtLocation(root, [...keys]) ?? {};
+  return parent?.type === "property" ? parent.children?.[0] : undefined;
 }
 
 /** An object or array would underline half the file: its key stands for it, or its first bracket. */

@@ -86,6 +86,18 @@ test("keys and values that a schema does not know: what was meant is offered", (
   assert.deepEqual(codes({ rewards: [{ name: "tiou" }, { name: "tiou" }] }), ["duplicate-reward"]);
 });
 
+test("a key that another program calls otherwise is renamed to ours", () => {
+  const renamed = (key: string): string | undefined => {
+    const text = JSON.stringify({ name: "x", policy: { model: "p" }, grpo: { [key]: 1 } });
+    const fixes = checkSpecText(text, "x.rft.json").flatMap((problem) => problem.fixes);
+    return fixes.find(({ title }) => title.startsWith("Rename"))?.title;
+  };
+  assert.equal(renamed("num_generations"), 'Rename it to "groupSize"');
+  assert.equal(renamed("num_iterations"), 'Rename it to "numIterations"');
+  assert.equal(renamed("max_grad_norm"), 'Rename it to "maxGradNorm"');
+  assert.equal(renamed("betta"), 'Rename it to "beta"');
+});
+
 test("findings of data have the line of their row, in the file that the specification names", async (t) => {
   const { write, spec, specPath } = workspace(t);
   const file = write(
