@@ -25,6 +25,7 @@ const content = [
   "media",
   "docs/images",
   "docs/diagnostics",
+  "docs/rewards.md",
   "examples/moving-shapes",
 ];
 const generated = new Set(["runs", "videos", "annotations", ".moving-shapes.json"]);
