@@ -49,23 +49,32 @@ export function debounce(delayMs: number, work: () => void): Disposable & { (): 
   return Object.assign(trigger, { dispose: () => clearTimeout(timer) });
 }
 
-/** Runs `work` at once, and then at most once in `everyMs`; a call in between is made up for at the end of it. */
-export function throttle(everyMs: number, work: () => void): Disposable & { (): void } {
+/**
+ * Runs `work` at once, and then not before it has rested for `restMs` of the time that it took; calls in between are made up for by
+ * one run after that.
+ */
+export function throttle(restMs: (tookMs: number) => number, work: () => Promise<void>): Disposable & { (): void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let isAsked = false;
-  const start = () => {
-    isAsked = false;
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (isAsked) start();
-    }, everyMs);
-    work();
+  let state: "idle" | "busy" | "asked" | "disposed" = "idle";
+  const rested = () => {
+    const isAsked = state === "asked";
+    state = "idle";
+    if (isAsked) trigger();
   };
   const trigger = () => {
-    if (timer === undefined) start();
-    else isAsked = true;
+    if (state === "busy") state = "asked";
+    if (state !== "idle") return;
+    state = "busy";
+    const startedAt = performance.now();
+    void work().finally(() => {
+      if (state !== "disposed") timer = setTimeout(rested, restMs(performance.now() - startedAt));
+    });
   };
-  return Object.assign(trigger, { dispose: () => clearTimeout(timer) });
+  const dispose = () => {
+    state = "disposed";
+    clearTimeout(timer);
+  };
+  return Object.assign(trigger, { dispose });
 }
 
 /** Never runs `work` twice at once: calls that come during a run share one more run after it. */

@@ -65,19 +65,37 @@ test("coalesced work goes on after a failure", async () => {
   assert.equal(starts, 2);
 });
 
-test("throttled work is done at once, then at most once in its time, and never after its end", (t) => {
+test("throttled work is done at once, rests as long as it is told, and never comes after its end", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
+  const releases: (() => void)[] = [];
   let calls = 0;
-  const work = throttle(1000, () => void (calls += 1));
+  const work = throttle(
+    () => 1000,
+    () => {
+      calls += 1;
+      return new Promise<void>((resolve) => releases.push(resolve));
+    },
+  );
+  const end = async (): Promise<void> => {
+    releases.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
   for (let i = 0; i < 5; i++) work();
-  assert.equal(calls, 1);
-  t.mock.timers.tick(1000);
+  t.mock.timers.tick(5000);
+  assert.equal(calls, 1, "it has not come to its end");
+  await end();
+  t.mock.timers.tick(999);
+  assert.equal(calls, 1, "it rests");
+  t.mock.timers.tick(1);
   assert.equal(calls, 2, "what was asked for meanwhile");
+  await end();
   t.mock.timers.tick(1000);
+  assert.equal(calls, 2, "nobody has asked");
   work();
-  assert.equal(calls, 3, "it has been quiet long enough");
+  assert.equal(calls, 3);
   work();
   work.dispose();
+  await end();
   t.mock.timers.tick(5000);
   assert.equal(calls, 3);
 });

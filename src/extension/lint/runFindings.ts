@@ -12,8 +12,11 @@ import { isSpec } from "../spec/specDiagnostics.ts";
 import type { Findings } from "./findings.ts";
 import { placeFindings, runsToShow } from "./placing.ts";
 
-/** Between two looks at runs that go on: reading some files of a step takes the service some milliseconds. */
-const lookEveryMs = 10_000;
+/**
+ * Between two looks at runs that go on: a run takes seconds for a step, and a look at 200,000 rollouts takes one or two. It gets at
+ * most a twentieth of a core.
+ */
+const restMs = (tookMs: number): number => Math.max(10_000, 20 * tookMs);
 
 export interface RunFindingServices {
   readonly engine: Engine;
@@ -43,11 +46,10 @@ export class RunFindings implements Disposable {
   constructor(services: RunFindingServices) {
     this.services = services;
     this.look = coalesce(() => this.lookAtAll());
-    const started = (): void => {
+    const started = (): Promise<void> =>
       this.look().catch((error: unknown) => services.log.warn(`Cannot look at runs: ${thrownText(error)}`));
-    };
-    const soon = this.scope.add(throttle(lookEveryMs, started));
-    const atOnce = this.scope.add(debounce(300, started));
+    const soon = this.scope.add(throttle(restMs, started));
+    const atOnce = this.scope.add(debounce(300, () => void started()));
     this.scope.add(services.registry.onEvent(soon));
     this.scope.add(vscode.workspace.onDidOpenTextDocument((document) => isSpec(document) && atOnce()));
     this.scope.add(vscode.workspace.onDidCloseTextDocument((document) => isSpec(document) && atOnce()));
