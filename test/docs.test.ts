@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import ts from "typescript";
 import { runCases } from "../src/engine/score/cases.ts";
 import { tasksOfReward } from "../src/engine/rewards/rewards.ts";
+import { nameProblem, scaffoldReward } from "../src/extension/rewards/rewardScaffold.ts";
 import { rewardErrorKinds } from "../src/protocol/records.ts";
 import { rewardSchema, rewardSignatures } from "../src/protocol/rewardSpec.ts";
 import { taskIds } from "../src/protocol/tasks.ts";
@@ -52,6 +53,22 @@ test("the examples of the page score as it says", async () => {
   assert.deepEqual(await valuesOf(chat, ["please", "no"]), [1, 0]);
 });
 
+test("a new reward does what its cases say, in both languages", async () => {
+  const { engineDir, dir } = workspace;
+  for (const language of ["TypeScript", "Python"] as const) {
+    const { file, text, casesFile, cases, typesFile } = scaffoldReward(`new${language}`, language);
+    assert.ok(fs.existsSync(path.join(dir, typesFile)), typesFile);
+    workspace.write(file, text);
+    workspace.write(casesFile, cases);
+    const params = { engineDir, pythonPath: null, cacheDir: path.join(dir, "cache"), onLog: () => undefined };
+    const outcomes = await runCases({ file: path.join(dir, casesFile), ...params });
+    assert.equal(outcomes.length, 2);
+    for (const { name, passed, actual } of outcomes) assert.ok(passed, `${language}, ${name}: ${actual}`);
+  }
+  assert.equal(nameProblem("my_reward2"), undefined);
+  for (const name of ["", "2nd", "a-b", "class", "def"]) assert.notEqual(nameProblem(name), undefined, name);
+});
+
 test("the cases of the page pass", async () => {
   const { engineDir, dir } = workspace;
   const params = { engineDir, pythonPath: null, cacheDir: path.join(dir, "cache"), onLog: () => undefined };
@@ -61,7 +78,7 @@ test("the cases of the page pass", async () => {
 });
 
 test("the TypeScript of the page fits the types that are copied beside it, in the strictest mode", () => {
-  const files = ["edges.ts", "unlike.ts"].map((name) => path.join(workspace.dir, name));
+  const files = ["edges.ts", "unlike.ts", "newTypeScript.ts"].map((name) => path.join(workspace.dir, name));
   const program = ts.createProgram(files, {
     ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noEmit: true, types: [] },
     target: ts.ScriptTarget.ES2022,

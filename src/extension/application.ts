@@ -11,6 +11,7 @@ import { EngineClient } from "./engine/engineClient.ts";
 import { thrownText } from "./errorText.ts";
 import { debounce, DisposableStore, once } from "./lifetime.ts";
 import { LintFeature } from "./lint/lintFeature.ts";
+import { newReward } from "./rewards/newReward.ts";
 import { RewardFeature } from "./rewards/rewardFeature.ts";
 import { openRunFolder, pickRun, resumeRun, runDirOf, showRunLog, stopRun } from "./runs/runCommands.ts";
 import { RunColumns } from "./runs/runColumns.ts";
@@ -140,6 +141,7 @@ export class Application {
       "videoRft.openRunFolder": (argument) => this.withRun(argument, "Open Run Folder", openRunFolder),
       "videoRft.copyRunFolderPath": (argument) =>
         this.withRun(argument, "Copy Run Folder Path", (runDir) => vscode.env.clipboard.writeText(runDir)),
+      "videoRft.newReward": () => newReward(path.join(this.paths.mediaDir, "contract")),
       ...this.lint.handlers,
       ...this.rewards.handlers,
       ...this.debugging.handlers,

@@ -32,6 +32,7 @@ export const commandTable = {
   "videoRft.refreshRuns": { title: "Refresh Runs", needsEngine: false, icon: "$(refresh)" },
   "videoRft.openRunFolder": { title: "Open Run Folder", needsEngine: false },
   "videoRft.copyRunFolderPath": { title: "Copy Run Folder Path", needsEngine: false },
+  "videoRft.newReward": { title: "New Reward…", needsEngine: false, icon: "$(add)" },
   "videoRft.scoreRollouts": { title: "Score Rollouts with This Reward", needsEngine: true, needsTrust: true },
   "videoRft.cancelScoring": { title: "Stop Scoring", needsEngine: false, ofRow: true },
   "videoRft.acceptScores": { title: "Accept Scores", needsEngine: true },
