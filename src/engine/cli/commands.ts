@@ -1,6 +1,7 @@
 import type { Command } from "./command.ts";
 import { checkData } from "./checkData.ts";
 import { evaluate } from "./evaluate.ts";
+import { importLog } from "./importRollouts.ts";
 import { inspect } from "./inspect.ts";
 import { score } from "./score.ts";
 import { testCases } from "./testCases.ts";
@@ -83,6 +84,22 @@ export const commands: readonly Command[] = [
     ],
     help: "Print groups of rollouts: completions, rewards, advantages, segments as text bars",
     run: inspect,
+  },
+  {
+    name: "import",
+    positionals: ["PATH"],
+    options: [
+      { name: "out", value: "DIR", help: "the run folder; by default one in the cache, which is found again" },
+      {
+        name: "reward",
+        value: "COLUMN",
+        isList: true,
+        help: "a column of rewards; by default those that stand where the trainer writes its rewards",
+      },
+      { name: "truth", value: "COLUMN", help: "the column of right answers, where its name does not tell" },
+    ],
+    help: "Make a run folder of rollouts of TRL (parquet), ms-swift (completions.jsonl) or verl (rollout_data_dir)",
+    run: importLog,
   },
   {
     name: "doctor",

@@ -5,6 +5,7 @@ import { UserError, formatError } from "../../protocol/errors.ts";
 import {
   checkSpec,
   fetchFfmpeg as fetchFfmpegRequest,
+  importRollouts as importRequest,
   initializeService,
   type InitializeParams,
   listRuns as listRunsRequest,
@@ -26,6 +27,7 @@ import {
   startRunProcess,
   writeSample,
 } from "../../protocol/messages.ts";
+import { importRollouts } from "../imports/importRun.ts";
 import { listRuns, readRunDetails } from "../store/readRun.ts";
 import { openIndexFile } from "../store/rolloutIndex.ts";
 import { openRollouts } from "../store/rollouts.ts";
@@ -81,6 +83,7 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   onRequest(connection, runDoctor, async () => ({ checks: await runChecks(service.settings, process.cwd()) }));
   onRequest(connection, writeSample, ({ dir }, token) => service.writeSample(dir, token));
   onRequest(connection, fetchFfmpegRequest, ({ dir }, token) => service.fetchFfmpeg(dir, token));
+  onRequest(connection, importRequest, (params, token) => service.importRollouts(params, token));
   serveRewards(connection, () => service.settings);
 }
 
@@ -131,6 +134,19 @@ class Service {
     const onProgress = (done: number, total: number): void =>
       notify(this.connection, serviceProgress, { task: "sample", done, total, message: `clip ${done} of ${total}` });
     return writeSampleWorkspace({ engineDir, dir, ffmpeg, signal: signalOf(token), onProgress });
+  }
+
+  importRollouts({ path: log, outDir }: { path: string; outDir: string | null }, token: RpcCancellationToken) {
+    const onProgress = (rollouts: number): void =>
+      notify(this.connection, serviceProgress, {
+        task: "import",
+        done: rollouts,
+        total: 0,
+        message: `${rollouts} rollouts`,
+      });
+    const { cacheDir } = this.settings;
+    const signal = signalOf(token);
+    return importRollouts({ path: log, outDir: outDir ?? undefined, cacheDir, videoRftVersion, signal, onProgress });
   }
 
   search({ task, ...params }: SearchParams & { task: string }, token: RpcCancellationToken) {
