@@ -10,6 +10,7 @@ import { DocumentFeature } from "./documents/documentFeature.ts";
 import { EngineClient } from "./engine/engineClient.ts";
 import { thrownText } from "./errorText.ts";
 import { debounce, DisposableStore, once } from "./lifetime.ts";
+import { ImportFeature } from "./imports/importFeature.ts";
 import { RewardFeature } from "./rewards/rewardFeature.ts";
 import { openRunFolder, pickRun, resumeRun, runDirOf, showRunLog, stopRun } from "./runs/runCommands.ts";
 import { RunColumns } from "./runs/runColumns.ts";
@@ -28,6 +29,8 @@ import { SpecDiagnostics } from "./spec/specDiagnostics.ts";
 import { startRun } from "./spec/startRun.ts";
 import { showError } from "./userMessages.ts";
 import { ToolFeature } from "./tools/toolFeature.ts";
+import { RolloutsEditor } from "./viewer/rolloutsEditor.ts";
+import { rolloutsFileOf } from "./viewer/rolloutsFile.ts";
 import { ViewerPanels } from "./viewer/viewerPanels.ts";
 
 /** The extension in one window: makes the parts and joins them. Everything it owns ends with it; runs go on. */
@@ -45,6 +48,7 @@ export class Application {
   private readonly debugging: DebugFeature;
   private readonly cases: CaseFeature;
   private readonly documents: DocumentFeature;
+  private readonly imports: ImportFeature;
   private readonly scope = new DisposableStore();
 
   constructor(context: vscode.ExtensionContext) {
@@ -62,6 +66,7 @@ export class Application {
       new ViewerPanels({ engine, registry, paths, workspaceState: context.workspaceState, showError: fail }),
     );
     const { viewers } = this;
+    this.scope.add(new RolloutsEditor(viewers, paths));
     this.doctor = this.scope.add(new Doctor());
     const columns = new RunColumns(engine);
     const showRollout = (runDir: string, id: string) => viewers.show(runDir, id);
@@ -96,18 +101,14 @@ export class Application {
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
     );
-    this.scope.add(
-      new RunsView(
-        registry,
-        fail,
-        once(() => void this.lookForFfmpeg()),
-      ),
-    );
-    this.scope.add(createStatusItem(registry));
-    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
-    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
-    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
-    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
+    this.imports = new ImportFeature({
+      registry,
+      folders: this.folders,
+      workspaceState: context.workspaceState,
+      log,
+      openViewer: (runDir) => viewers.open(runDir),
+    });
+    this.listen(fail);
   }
 
   async start(): Promise<void> {
@@ -132,7 +133,11 @@ export class Application {
       "videoRft.startRun": (_engine, argument) => this.startRun(argument),
       "videoRft.stopRun": (argument) => stopRun(registry, argument),
       "videoRft.resumeRun": async (engine, argument) => void openRun(await resumeRun(engine, registry, argument)),
-      "videoRft.openRollouts": async (argument) => void openRun(await this.anyRun(argument, "Open Rollouts")),
+      "videoRft.openRollouts": async (argument) => {
+        const file = argument instanceof vscode.Uri ? rolloutsFileOf(argument.fsPath) : undefined;
+        if (file !== undefined) viewers.show(file.runDir, `${file.step}/0/0`);
+        else openRun(await this.anyRun(argument, "Open Rollouts"));
+      },
       "videoRft.tryDemo": (engine) => this.tryDemo(engine),
       "videoRft.showEngineLog": () => log.show(),
       "videoRft.showRunLog": (argument) =>
@@ -148,8 +153,25 @@ export class Application {
       ...this.debugging.handlers,
       ...this.cases.handlers,
       ...this.documents.handlers,
+      ...this.imports.handlers,
       viewerAction: (action) => viewers.act(action),
     };
+  }
+
+  private listen(fail: (error: unknown) => void): void {
+    const { registry } = this;
+    this.scope.add(
+      new RunsView(
+        registry,
+        fail,
+        once(() => void this.lookForFfmpeg()),
+      ),
+    );
+    this.scope.add(createStatusItem(registry));
+    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
+    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
+    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
+    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
   }
 
   private startRun(argument: unknown): Promise<void> {

@@ -49,6 +49,26 @@ export function debounce(delayMs: number, work: () => void): Disposable & { (): 
   return Object.assign(trigger, { dispose: () => clearTimeout(timer) });
 }
 
+/** Runs `work` at once, and after it at most once every `everyMs`, however often it is called; the last call is not lost. */
+export function throttle(everyMs: number, work: () => void): Disposable & { (): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isWanted = false;
+  const trigger = () => {
+    if (timer !== undefined) {
+      isWanted = true;
+      return;
+    }
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (!isWanted) return;
+      isWanted = false;
+      trigger();
+    }, everyMs);
+    work();
+  };
+  return Object.assign(trigger, { dispose: () => clearTimeout(timer) });
+}
+
 /** Never runs `work` twice at once: calls that come during a run share one more run after it. */
 export function coalesce(work: () => Promise<void>): () => Promise<void> {
   let current: Promise<void> | undefined;

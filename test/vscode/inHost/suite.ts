@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -14,6 +15,8 @@ export async function run(): Promise<void> {
     "the editor explains a key": explains,
     "problems that a schema cannot say are reported": reports,
     ...rewardChecks,
+    "rollouts of another trainer are imported and shown": imports,
+    "a file of rollouts is shown as the viewer of its run": showsRolloutsFile,
   };
   const failed: string[] = [];
   for (const [name, check] of Object.entries(checks)) {
@@ -94,10 +97,54 @@ async function reports(): Promise<void> {
   });
 }
 
-async function openSpec(): Promise<vscode.TextDocument> {
+const swiftTable = {
+  step: ["1", "1"],
+  prompt: ["Where?", "Where?"],
+  completion: ["<answer>here</answer>", "there"],
+  Format: [1, 0],
+  advantages: [0.7, -0.7],
+};
+
+async function imports(): Promise<void> {
+  const file = path.join(openFolder(), "completions.jsonl");
+  fs.writeFileSync(file, `${JSON.stringify(swiftTable)}\n`);
+  await vscode.commands.executeCommand("videoRft.importRollouts", vscode.Uri.file(file));
+  await until("the viewer of the imported run", () => {
+    const tab = vscode.window.tabGroups.activeTabGroup.activeTab;
+    return tab?.input instanceof vscode.TabInputWebview && tab.label.startsWith("Rollouts: ") ? tab : null;
+  });
+}
+
+async function showsRolloutsFile(): Promise<void> {
+  const log = path.join(openFolder(), "completions.jsonl");
+  const runDir = path.join(openFolder(), "imported", "runs", "host");
+  const cli = path.join(__dirname, "..", "..", "dist", "engine", "cli.cjs");
+  const made = spawnSync(process.execPath, [cli, "import", log, "--out", runDir], {
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+    encoding: "utf8",
+  });
+  assert.equal(made.status, 0, made.stderr);
+  const inRun = vscode.Uri.file(path.join(runDir, "rollouts", "step-000001.jsonl"));
+  const alone = vscode.Uri.file(path.join(openFolder(), "rollouts", "step-000001.jsonl"));
+  fs.mkdirSync(path.dirname(alone.fsPath), { recursive: true });
+  fs.copyFileSync(inRun.fsPath, alone.fsPath);
+  for (const uri of [inRun, alone]) {
+    await vscode.commands.executeCommand("vscode.openWith", uri, "videoRft.rolloutsFile");
+    await until(`the custom editor of ${uri.fsPath}`, () => {
+      const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+      return input instanceof vscode.TabInputCustom && input.uri.fsPath === uri.fsPath ? input : null;
+    });
+  }
+}
+
+function openFolder(): string {
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   assert.ok(folder, "no folder is open");
-  const file = path.join(folder, "host.rft.json");
+  return folder;
+}
+
+async function openSpec(): Promise<vscode.TextDocument> {
+  const file = path.join(openFolder(), "host.rft.json");
   if (!fs.existsSync(file)) fs.writeFileSync(file, spec);
   const document = await vscode.workspace.openTextDocument(vscode.Uri.file(file));
   await vscode.window.showTextDocument(document);
