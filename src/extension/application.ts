@@ -4,6 +4,7 @@ import { runDoctor } from "../protocol/messages.ts";
 import { CaseFeature } from "./cases/caseFeature.ts";
 import type { CommandId } from "./commands.ts";
 import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
+import { DashboardPanel } from "./dashboard/dashboardPanel.ts";
 import { ExampleLenses } from "./data/exampleLenses.ts";
 import { DebugFeature } from "./debugging/debugFeature.ts";
 import { DocumentFeature } from "./documents/documentFeature.ts";
@@ -49,6 +50,7 @@ export class Application {
   private readonly cases: CaseFeature;
   private readonly documents: DocumentFeature;
   private readonly imports: ImportFeature;
+  private readonly dashboard: DashboardPanel;
   private readonly scope = new DisposableStore();
 
   constructor(context: vscode.ExtensionContext) {
@@ -101,6 +103,7 @@ export class Application {
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
     );
+    this.dashboard = this.scope.add(new DashboardPanel({ engine, registry, paths, showRollout, showError: fail }));
     this.imports = new ImportFeature({
       registry,
       folders: this.folders,
@@ -138,6 +141,8 @@ export class Application {
         if (file !== undefined) viewers.show(file.runDir, `${file.step}/0/0`);
         else openRun(await this.anyRun(argument, "Open Rollouts"));
       },
+      "videoRft.openDashboard": (argument) =>
+        this.withRun(argument, "Open Dashboard", async (runDir) => this.dashboard.open(runDir)),
       "videoRft.tryDemo": (engine) => this.tryDemo(engine),
       "videoRft.showEngineLog": () => log.show(),
       "videoRft.showRunLog": (argument) =>
@@ -201,6 +206,7 @@ export class Application {
     return (
       runDirOf(argument) ??
       this.viewers.activeRunDir ??
+      this.dashboard.activeRunDir ??
       (await pickRun(this.registry, { title, among: () => true, none }))
     );
   }

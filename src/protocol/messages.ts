@@ -72,6 +72,8 @@ export const resumeRunProcess = request<{ runDir: string }, { runDir: string; ru
 /** Runs found under the folders, newest first; crashed ones have `alive: false` and status "running". */
 export const listRuns = request<{ folders: readonly string[] }, { runs: readonly RunSummary[] }>("service/listRuns");
 export const readRun = request<{ runDir: string }, RunDetails>("service/readRun");
+/** How long the steps of a run took, and what they held: what `readRun` leaves out. */
+export const readTimings = request<{ runDir: string }, { timings: readonly TimingsRecord[] }>("service/readTimings");
 /** Groups of one step, from disk. */
 export const readStep = request<{ runDir: string; step: number }, { groups: readonly RolloutLine[] }>(
   "service/readStep",

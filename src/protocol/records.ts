@@ -123,6 +123,7 @@ export interface TimingsRecord {
   readonly updateSec: number;
   readonly tokensPerSec: number; // completion tokens sampled a second of sampling
   readonly rssBytes: number; // of the backend
+  readonly gpuBytes?: number | undefined; // held by the backend on its GPUs, where it uses any
 }
 
 export type FinishReason = "eos" | "length";

@@ -16,6 +16,7 @@ import {
   readGroups,
   readRun,
   readStep,
+  readTimings as readTimingsRequest,
   readTokenTexts,
   resumeRunProcess,
   runDoctor,
@@ -28,7 +29,7 @@ import {
   writeSample,
 } from "../../protocol/messages.ts";
 import { importRollouts } from "../imports/importRun.ts";
-import { listRuns, readRunDetails } from "../store/readRun.ts";
+import { listRuns, readRunDetails, readTimings } from "../store/readRun.ts";
 import { openIndexFile } from "../store/rolloutIndex.ts";
 import { openRollouts } from "../store/rollouts.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
@@ -70,6 +71,9 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   });
   onRequest(connection, listRunsRequest, ({ folders }) => service.listRuns(folders));
   onRequest(connection, readRun, ({ runDir }) => readRunDetails(path.resolve(runDir)));
+  onRequest(connection, readTimingsRequest, async ({ runDir }) => ({
+    timings: await readTimings(path.resolve(runDir)),
+  }));
   onRequest(connection, readStep, async ({ runDir, step }) => ({ groups: await openRollouts(runDir).readStep(step) }));
   onRequest(connection, openFrames, async (params) => ({ files: await openGroupFrames(service.settings, params) }));
   onRequest(connection, openIndex, ({ runDir }) => openIndexFile(path.resolve(runDir), service.settings.cacheDir));
