@@ -103,7 +103,13 @@ export class Application {
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
     );
-    this.dashboard = this.scope.add(new DashboardPanel({ engine, registry, paths, showRollout, showError: fail }));
+    const showBeside = (runDir: string, id: string) => {
+      viewers.open(runDir, true);
+      viewers.show(runDir, id);
+    };
+    this.dashboard = this.scope.add(
+      new DashboardPanel({ engine, registry, paths, showRollout: showBeside, showError: fail }),
+    );
     this.imports = new ImportFeature({
       registry,
       folders: this.folders,

@@ -57,7 +57,10 @@ function messageOf(runs: readonly DashboardRun[] | null): string {
   return readable.length === 0 || hasData ? "" : "No step has ended yet. The charts begin with the first.";
 }
 
-function createControls({ dispatch }: DashboardActions): { node: HTMLElement; render(state: DashboardState): void } {
+function createControls({ dispatch, post }: DashboardActions): {
+  node: HTMLElement;
+  render(state: DashboardState): void;
+} {
   const value = element("output", { class: "smoothing-value" });
   const range = element("input", {
     class: "smoothing",
@@ -71,6 +74,7 @@ function createControls({ dispatch }: DashboardActions): { node: HTMLElement; re
     dispatch({ kind: "setView", view: checked ? "tables" : "charts" }),
   );
   const zoom = textButton("All steps", "secondary", () => dispatch({ kind: "zoom", zoom: null }));
+  const choose = textButton("Choose runs…", "secondary", () => post({ kind: "chooseRuns" }));
   const hint = element("span", { class: "hint" });
   const step = element("output", { class: "cursor-step" });
   const node = element("div", { class: "controls" }, [
@@ -82,6 +86,7 @@ function createControls({ dispatch }: DashboardActions): { node: HTMLElement; re
     zoom.node,
     step,
     hint,
+    choose.node,
   ]);
   return {
     node,

@@ -133,6 +133,8 @@ export class Plot {
       ],
       cursor: {
         y: false,
+        // A run that has no value at the step shows none.
+        hover: { prox: 2 },
         points: {
           // Of the two lines of a run, the strong one.
           size: (_, series) => (series > runs.length ? 7 : 0),

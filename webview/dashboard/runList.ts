@@ -1,14 +1,12 @@
 import type { DashboardRun } from "../../src/protocol/dashboard.ts";
-import { iconButton, textButton } from "../controls.ts";
+import { iconButton } from "../controls.ts";
 import { element, whenChanged } from "../dom.ts";
 import type { DashboardActions, DashboardState } from "./state.ts";
 import { swatch } from "./swatch.ts";
 
-/** The runs that are overlaid, with their colours, and a way to choose others. */
+/** The runs that are overlaid, with their colours. */
 export function createRunList({ post }: DashboardActions): { node: HTMLElement; render(state: DashboardState): void } {
   const list = element("ul", { class: "runs", label: "Runs" });
-  const choose = textButton("Choose runs…", "secondary", () => post({ kind: "chooseRuns" }));
-  const node = element("div", { class: "run-list" }, [list, choose.node]);
   const render = whenChanged((runs: readonly DashboardRun[]) => {
     list.replaceChildren(
       ...runs.map((run, i) => {
@@ -23,7 +21,7 @@ export function createRunList({ post }: DashboardActions): { node: HTMLElement; 
       }),
     );
   });
-  return { node, render: ({ runs }) => render(runs ?? []) };
+  return { node: list, render: ({ runs }) => render(runs ?? []) };
 }
 
 /** A run that says "running" while its process is gone has crashed. */

@@ -17,6 +17,7 @@ export async function run(): Promise<void> {
     ...rewardChecks,
     "rollouts of another trainer are imported and shown": imports,
     "a file of rollouts is shown as the viewer of its run": showsRolloutsFile,
+    "the dashboard of a run opens": opensDashboard,
   };
   const failed: string[] = [];
   for (const [name, check] of Object.entries(checks)) {
@@ -135,6 +136,15 @@ async function showsRolloutsFile(): Promise<void> {
       return input instanceof vscode.TabInputCustom && input.uri.fsPath === uri.fsPath ? input : null;
     });
   }
+}
+
+async function opensDashboard(): Promise<void> {
+  const runDir = path.join(openFolder(), "imported", "runs", "host"); // made by the check before
+  await vscode.commands.executeCommand("videoRft.openDashboard", { runDir });
+  await until("the dashboard", () => {
+    const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+    return input instanceof vscode.TabInputWebview && input.viewType.endsWith("videoRft.dashboard") ? input : null;
+  });
 }
 
 function openFolder(): string {
