@@ -103,20 +103,8 @@ export class Application {
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
     );
-    const showBeside = (runDir: string, id: string) => {
-      viewers.open(runDir, true);
-      viewers.show(runDir, id);
-    };
-    this.dashboard = this.scope.add(
-      new DashboardPanel({ engine, registry, paths, showRollout: showBeside, showError: fail }),
-    );
-    this.imports = new ImportFeature({
-      registry,
-      folders: this.folders,
-      workspaceState: context.workspaceState,
-      log,
-      openViewer: (runDir) => viewers.open(runDir),
-    });
+    this.dashboard = this.scope.add(this.createDashboard(fail));
+    this.imports = this.createImports();
     this.listen(fail);
   }
 
@@ -167,6 +155,22 @@ export class Application {
       ...this.imports.handlers,
       viewerAction: (action) => viewers.act(action),
     };
+  }
+
+  private createDashboard(showError: (error: unknown) => void): DashboardPanel {
+    const { engine, registry, paths, viewers } = this;
+    // Beside the dashboard, so that the next point is a click away.
+    const showRollout = (runDir: string, id: string) => {
+      viewers.open(runDir, true);
+      viewers.show(runDir, id);
+    };
+    return new DashboardPanel({ engine, registry, paths, showRollout, showError });
+  }
+
+  private createImports(): ImportFeature {
+    const { registry, folders, log, viewers } = this;
+    const { workspaceState } = this.context;
+    return new ImportFeature({ registry, folders, workspaceState, log, openViewer: (runDir) => viewers.open(runDir) });
   }
 
   private listen(fail: (error: unknown) => void): void {
