@@ -12,8 +12,7 @@ export type DashboardToHost =
   | { readonly kind: "chooseRuns" }
   | { readonly kind: "removeRun"; readonly runDir: string }
   /** Shows the rollouts of a step. */
-  | { readonly kind: "openStep"; readonly runDir: string; readonly step: number }
-  | { readonly kind: "runCommand"; readonly command: "showLog"; readonly runDir: string };
+  | { readonly kind: "openStep"; readonly runDir: string; readonly step: number };
 
 /** More lines than these cannot be told apart. */
 export const maxDashboardRuns = 4;

@@ -32,7 +32,6 @@ function dashboard(shown: readonly string[] = ["/a"]) {
         sent.push(runs.map(({ name, curves, problem }) => `${name}:${problem ?? curves.steps.join(",")}`).join(" | ")),
       chooseRuns: async () => chosen,
       showRollouts: (runDir, id) => sent.push(`open ${runDir} ${id}`),
-      showLog: (runDir) => sent.push(`log ${runDir}`),
     },
     shown,
   );
@@ -114,8 +113,7 @@ test("a click opens the rollouts of its run", async () => {
   await host.receive({ kind: "openStep", runDir: "/a", step: 2 });
   await host.receive({ kind: "openStep", runDir: "/a", step: 0 });
   await host.receive({ kind: "openStep", runDir: "/unknown", step: 2 });
-  await host.receive({ kind: "runCommand", command: "showLog", runDir: "/a" });
-  assert.deepEqual(sent.slice(1), ["open /a 2/0/0", "open /a 1/0/0", "log /a"]);
+  assert.deepEqual(sent.slice(1), ["open /a 2/0/0", "open /a 1/0/0"]);
   assert.ok(isDashboardMessage({ kind: "chooseRuns" }));
   assert.ok(!isDashboardMessage({ kind: "needFrames" }) && !isDashboardMessage("ready"));
 });

@@ -189,6 +189,22 @@ scene("a closed window leaves the run going, and a new one attaches to it", asyn
   await waitFor("the run to stop", patienceMs, () => readState(runDir)?.status === "stopped");
 });
 
+scene("the dashboard draws the run, and opens the rollouts of a point", async () => {
+  await runCommand(page, "RFT: Open Dashboard");
+  const frame = await webviewFrame(page, ".chart canvas");
+  const reward = frame.locator('.chart[data-key="reward"]');
+  await reward.locator(".plot").press("Home");
+  await waitFor("the reward of the first step", patienceMs, async () =>
+    /\d/.test(await reward.locator(".readout-value").innerText()),
+  );
+  await reward.locator(".plot").press("ArrowRight");
+  await screenshot(page, "dashboard");
+  await reward.locator(".plot").press("Enter");
+  const rollouts = await viewer();
+  await waitFor("the rollouts of step 2", patienceMs, async () => (await shownStep(rollouts)) === 2);
+  await screenshot(page, "dashboard-with-rollouts");
+});
+
 function scene(name: string, steps: () => Promise<void>): void {
   test(name, async () => {
     if (failedScene !== null) throw new Error(`not played, since "${failedScene}" failed`);

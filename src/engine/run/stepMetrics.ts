@@ -8,7 +8,8 @@ export type StepMetrics = Record<string, number>;
 
 /**
  * Metrics of the rollouts of a step under TRL's keys, as GRPOTrainer computes them. Beside TRL's: `<data id>/reward`, and
- * `failed_prompts`, the number of prompts that could not be rolled out. Keys whose values do not exist (no groups, no rewards) are left out. Nothing depends on the clock.
+ * `failed_prompts`, the number of prompts that could not be rolled out. Keys whose values do not exist (no groups, no
+ * rewards) are left out. Nothing depends on the clock.
  */
 export function rolloutMetrics(
   groups: readonly ScoredGroup[],

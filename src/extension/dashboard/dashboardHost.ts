@@ -21,7 +21,6 @@ export interface DashboardPorts {
   /** Asks the user for runs; undefined leaves them as they are. */
   chooseRuns(shown: readonly string[]): Promise<readonly string[] | undefined>;
   showRollouts(runDir: string, id: string): void;
-  showLog(runDir: string): void;
 }
 
 /** Host half of the dashboard: which runs are shown, and their curves as they are on disk. */
@@ -59,8 +58,6 @@ export class DashboardHost {
         return this.show(this.shown.filter((runDir) => runDir !== message.runDir));
       case "openStep":
         return this.openStep(message.runDir, message.step);
-      case "runCommand":
-        return this.ports.showLog(message.runDir);
     }
   }
 
@@ -152,7 +149,6 @@ export function isDashboardMessage(value: unknown): value is DashboardToHost {
     chooseRuns: true,
     removeRun: true,
     openStep: true,
-    runCommand: true,
   };
   return typeof value === "object" && value !== null && "kind" in value && Object.hasOwn(kinds, String(value.kind));
 }

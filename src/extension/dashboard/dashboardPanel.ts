@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
 import { readTimings } from "../../protocol/messages.ts";
-import { type CommandId } from "../commands.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import { DisposableStore, throttle, type Disposable } from "../lifetime.ts";
 import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
@@ -109,7 +108,6 @@ export class DashboardPanel implements vscode.WebviewPanelSerializer, Disposable
 
   private createHost(panel: vscode.WebviewPanel, runDirs: readonly string[]): DashboardHost {
     const { engine, registry, showRollout } = this.services;
-    const showLog: CommandId = "videoRft.showRunLog";
     return new DashboardHost(
       {
         details: (runDir) => registry.details(runDir),
@@ -118,7 +116,6 @@ export class DashboardPanel implements vscode.WebviewPanelSerializer, Disposable
         post: (message) => void panel.webview.postMessage(message),
         chooseRuns: (shown) => chooseRuns(registry, shown),
         showRollouts: showRollout,
-        showLog: (runDir) => void vscode.commands.executeCommand(showLog, { runDir }),
       },
       runDirs,
     );
