@@ -53,12 +53,11 @@ after(async () => {
 });
 
 scene("the palette offers the commands", async () => {
-  const titles = await waitFor("the commands in the palette", patienceMs, async () => {
-    const found = await paletteTitles(page, "RFT: ");
-    return found.includes("RFT: Start RFT Run") && found;
-  });
-  for (const title of ["Stop Run", "Resume Run", "Open Rollouts", "Try the Demo", "Show Engine Log", "Doctor"]) {
-    assert.ok(titles.includes(`RFT: ${title}`), `${title} is missing in ${titles.join(", ")}`);
+  // One by one: the palette makes rows for what can be seen of its list, and there are more commands than that.
+  for (const title of ["Start RFT Run", "Stop Run", "Resume Run", "Open Rollouts", "Open Dashboard", "Doctor"]) {
+    await waitFor(`${title} in the palette`, patienceMs, async () =>
+      (await paletteTitles(page, `RFT: ${title}`)).includes(`RFT: ${title}`),
+    );
   }
 });
 
