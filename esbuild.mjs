@@ -75,7 +75,7 @@ export function builds({ outdir = "dist", production = false } = {}) {
     },
     {
       ...common,
-      entryPoints: { rollouts: "webview/rollouts/main.ts" },
+      entryPoints: { rollouts: "webview/rollouts/main.ts", dashboard: "webview/dashboard/main.ts" },
       outdir: path.join(outdir, "webview"),
       platform: "browser",
       target: "chrome128",

@@ -26,6 +26,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "src/engine/store": [],
   "src/engine/hosts": ["rewards", "metrics"],
   "src/engine/score": ["hosts", "tasks", "rewards", "metrics", "data", "store"],
+  "src/engine/imports": ["tasks", "rewards", "metrics", "data", "store"],
   "src/engine/runtime": ["graph"],
   "src/engine/policy": ["runtime", "autodiff", "graph", "video"],
   "src/engine/rollout": ["policy"],
@@ -35,8 +36,20 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "src/engine/run": ["grpo", "score", "evaluate", "tasks", "rewards", "metrics", "data", "store"],
   "src/engine/embedded": ["run", "grpo", "sft", "rollout", "policy", "runtime", "graph", "video"],
   "src/engine/samples": ["video"],
-  "src/engine/server": ["embedded", "run", "score", "hosts", "lint", "data", "store", "video", "samples", "runtime"],
-  "src/engine/cli": ["server", "run", "score", "evaluate", "lint", "tasks", "data", "store", "video"],
+  "src/engine/server": [
+    "embedded",
+    "run",
+    "score",
+    "imports",
+    "hosts",
+    "lint",
+    "data",
+    "store",
+    "video",
+    "samples",
+    "runtime",
+  ],
+  "src/engine/cli": ["server", "run", "score", "imports", "evaluate", "lint", "tasks", "data", "store", "video"],
 };
 
 /** Pure rooms: functions of their arguments. No Node module, no clock, no random source. */
@@ -56,6 +69,8 @@ const packages: readonly { readonly name: RegExp; readonly by: RegExp; readonly 
     why: "processes have one owner each",
   },
   { name: /^ffmpeg-static$/, by: /^src\/engine\/video\//, why: "one room runs ffmpeg" },
+  { name: /^hyparquet$/, by: /^src\/engine\/imports\//, why: "one room reads the logs of other programs" },
+  { name: /^uplot/, by: /^webview\//, why: "it draws pages" },
   { name: /^mediabunny$/, by: /^src\/engine\/video\//, why: "one room reads video containers" },
   {
     name: /^vscode-jsonrpc/,

@@ -118,7 +118,9 @@ async function bundle(entryPoints) {
       {
         name: "bundle-esm-packages",
         setup: (build) =>
-          build.onResolve({ filter: /^(@huggingface\/(tokenizers|jinja)|mediabunny)$/ }, () => ({ external: false })),
+          build.onResolve({ filter: /^(@huggingface\/(tokenizers|jinja)|mediabunny|hyparquet)$/ }, () => ({
+            external: false,
+          })),
       },
     ],
     define: { "import.meta.dirname": "__dirname" },

@@ -1,11 +1,13 @@
 /** The theme as a canvas needs it: resolved colours, and a call when they change. */
 const colors = new Map<string, string>();
-const listeners: (() => void)[] = [];
+const listeners = new Set<() => void>();
+let isWatched = false;
 
-/** VS Code writes the theme's variables on the root element and its kind on the body. */
-export function onDidChangeTheme(listener: () => void): void {
-  if (listeners.length === 0) watch();
-  listeners.push(listener);
+/** VS Code writes the theme's variables on the root element and its kind on the body. @returns what ends the calls */
+export function onDidChangeTheme(listener: () => void): () => void {
+  if (!isWatched) watch();
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** Value of one of the page's colour variables, resolved to a colour that a canvas understands. */
@@ -23,6 +25,7 @@ export function themeColor(property: string): string {
 }
 
 function watch(): void {
+  isWatched = true;
   const observer = new MutationObserver(() => {
     colors.clear();
     for (const listener of listeners) listener();

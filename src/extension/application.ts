@@ -4,12 +4,14 @@ import { runDoctor } from "../protocol/messages.ts";
 import { CaseFeature } from "./cases/caseFeature.ts";
 import type { CommandId } from "./commands.ts";
 import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
+import { DashboardPanel } from "./dashboard/dashboardPanel.ts";
 import { ExampleLenses } from "./data/exampleLenses.ts";
 import { DebugFeature } from "./debugging/debugFeature.ts";
 import { DocumentFeature } from "./documents/documentFeature.ts";
 import { EngineClient } from "./engine/engineClient.ts";
 import { thrownText } from "./errorText.ts";
 import { debounce, DisposableStore, once } from "./lifetime.ts";
+import { ImportFeature } from "./imports/importFeature.ts";
 import { LintFeature } from "./lint/lintFeature.ts";
 import { newReward } from "./rewards/newReward.ts";
 import { RewardFeature } from "./rewards/rewardFeature.ts";
@@ -29,6 +31,8 @@ import { LiveHints } from "./spec/liveHints.ts";
 import { startRun } from "./spec/startRun.ts";
 import { showError } from "./userMessages.ts";
 import { ToolFeature } from "./tools/toolFeature.ts";
+import { RolloutsEditor } from "./viewer/rolloutsEditor.ts";
+import { rolloutsFileOf } from "./viewer/rolloutsFile.ts";
 import { ViewerPanels } from "./viewer/viewerPanels.ts";
 
 /** The extension in one window: makes the parts and joins them. Everything it owns ends with it; runs go on. */
@@ -46,6 +50,8 @@ export class Application {
   private readonly debugging: DebugFeature;
   private readonly cases: CaseFeature;
   private readonly documents: DocumentFeature;
+  private readonly imports: ImportFeature;
+  private readonly dashboard: DashboardPanel;
   private readonly scope = new DisposableStore();
 
   constructor(context: vscode.ExtensionContext) {
@@ -65,6 +71,7 @@ export class Application {
       new ViewerPanels({ engine, registry, paths, workspaceState: context.workspaceState, showError: fail }),
     );
     const { viewers } = this;
+    this.scope.add(new RolloutsEditor(viewers, paths));
     this.doctor = this.scope.add(new Doctor());
     const columns = new RunColumns(engine);
     const showRollout = (runDir: string, id: string) => viewers.show(runDir, id);
@@ -98,13 +105,9 @@ export class Application {
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
     );
-    const lookOnce = once(() => void this.lookForFfmpeg());
-    this.scope.add(new RunsView(registry, fail, lookOnce));
-    this.scope.add(createStatusItem(registry));
-    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
-    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
-    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
-    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
+    this.dashboard = this.scope.add(this.createDashboard(fail));
+    this.imports = this.createImports();
+    this.listen(fail);
   }
 
   async start(): Promise<void> {
@@ -129,7 +132,13 @@ export class Application {
       "videoRft.startRun": (_engine, argument) => this.startRun(argument),
       "videoRft.stopRun": (argument) => stopRun(registry, argument),
       "videoRft.resumeRun": async (engine, argument) => void openRun(await resumeRun(engine, registry, argument)),
-      "videoRft.openRollouts": async (argument) => void openRun(await this.anyRun(argument, "Open Rollouts")),
+      "videoRft.openRollouts": async (argument) => {
+        const file = argument instanceof vscode.Uri ? rolloutsFileOf(argument.fsPath) : undefined;
+        if (file !== undefined) viewers.show(file.runDir, `${file.step}/0/0`);
+        else openRun(await this.anyRun(argument, "Open Rollouts"));
+      },
+      "videoRft.openDashboard": (argument) =>
+        this.withRun(argument, "Open Dashboard", async (runDir) => this.dashboard.open(runDir)),
       "videoRft.tryDemo": (engine) => this.tryDemo(engine),
       "videoRft.showEngineLog": () => log.show(),
       "videoRft.showRunLog": (argument) =>
@@ -147,8 +156,41 @@ export class Application {
       ...this.debugging.handlers,
       ...this.cases.handlers,
       ...this.documents.handlers,
+      ...this.imports.handlers,
       viewerAction: (action) => viewers.act(action),
     };
+  }
+
+  private createDashboard(showError: (error: unknown) => void): DashboardPanel {
+    const { engine, registry, paths, viewers } = this;
+    // Beside the dashboard, so that the next point is a click away.
+    const showRollout = (runDir: string, id: string) => {
+      viewers.open(runDir, true);
+      viewers.show(runDir, id);
+    };
+    return new DashboardPanel({ engine, registry, paths, showRollout, showError });
+  }
+
+  private createImports(): ImportFeature {
+    const { registry, folders, log, viewers } = this;
+    const { workspaceState } = this.context;
+    return new ImportFeature({ registry, folders, workspaceState, log, openViewer: (runDir) => viewers.open(runDir) });
+  }
+
+  private listen(fail: (error: unknown) => void): void {
+    const { registry } = this;
+    this.scope.add(
+      new RunsView(
+        registry,
+        fail,
+        once(() => void this.lookForFfmpeg()),
+      ),
+    );
+    this.scope.add(createStatusItem(registry));
+    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
+    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
+    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
+    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
   }
 
   private startRun(argument: unknown): Promise<void> {
@@ -178,6 +220,7 @@ export class Application {
     return (
       runDirOf(argument) ??
       this.viewers.activeRunDir ??
+      this.dashboard.activeRunDir ??
       (await pickRun(this.registry, { title, among: () => true, none }))
     );
   }

@@ -23,6 +23,8 @@ export const commandTable = {
   "videoRft.stopRun": { title: "Stop Run", needsEngine: false, icon: "$(debug-stop)" },
   "videoRft.resumeRun": { title: "Resume Run", needsEngine: true, needsTrust: true, icon: "$(debug-continue)" },
   "videoRft.openRollouts": { title: "Open Rollouts", needsEngine: false, icon: "$(preview)" },
+  "videoRft.openDashboard": { title: "Open Dashboard", needsEngine: false, icon: "$(graph-line)" },
+  "videoRft.importRollouts": { title: "Import Rollouts of Another Trainer…", needsEngine: true },
   "videoRft.tryDemo": { title: "Try the Demo", needsEngine: true },
   "videoRft.showEngineLog": { title: "Show Engine Log", needsEngine: false },
   "videoRft.showRunLog": { title: "Show Run Log", needsEngine: false },

@@ -1,5 +1,5 @@
 import type { DiagnosticCode, DiagnosticSeverity, SpecFix, SpecPath } from "./diagnostics.ts";
-import type { EvaluationRecord, MetricsRecord, RolloutLine, RunState, TimingsRecord } from "./records.ts";
+import type { EvaluationRecord, ImportRecord, MetricsRecord, RolloutLine, RunState, TimingsRecord } from "./records.ts";
 
 /** Bumped when a message changes shape; a client refuses a run process of another version and says so. */
 export const protocolVersion = 2;
@@ -72,6 +72,8 @@ export const resumeRunProcess = request<{ runDir: string }, { runDir: string; ru
 /** Runs found under the folders, newest first; crashed ones have `alive: false` and status "running". */
 export const listRuns = request<{ folders: readonly string[] }, { runs: readonly RunSummary[] }>("service/listRuns");
 export const readRun = request<{ runDir: string }, RunDetails>("service/readRun");
+/** How long the steps of a run took, and what they held: what `readRun` leaves out. */
+export const readTimings = request<{ runDir: string }, { timings: readonly TimingsRecord[] }>("service/readTimings");
 /** Groups of one step, from disk. */
 export const readStep = request<{ runDir: string; step: number }, { groups: readonly RolloutLine[] }>(
   "service/readStep",
@@ -129,13 +131,19 @@ export const runDoctor = request<Record<string, never>, { checks: readonly Docto
 export const writeSample = request<{ dir: string }, { specPath: string }>("service/writeSample");
 /** Fetches ffmpeg-static's binary into the folder after the user agreed; checks its checksum. Cancellable. */
 export const fetchFfmpeg = request<{ dir: string }, { path: string; version: string }>("service/fetchFfmpeg");
-/** Progress of writeSample and fetchFfmpeg. */
+/** Makes a run folder of another trainer's rollouts; `outDir` null keeps it in the cache. Cancellable. */
+export const importRollouts = request<
+  { path: string; outDir: string | null },
+  { runDir: string; imported: ImportRecord }
+>("service/importRollouts");
+/** Progress of writeSample, fetchFfmpeg and importRollouts; `total` 0: not known. */
 export const serviceProgress = notification<{
-  task: "sample" | "ffmpeg";
+  task: ServiceTask;
   done: number;
   total: number;
   message: string;
 }>("service/progress");
+export type ServiceTask = "sample" | "ffmpeg" | "import";
 export const serviceLog = notification<{ level: "info" | "warn" | "error"; message: string }>("service/log");
 
 export interface StartRunParams {

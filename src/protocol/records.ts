@@ -40,13 +40,30 @@ export interface RunRecord {
 export const rolloutSources = ["trl", "ms-swift", "verl", "rollout-lines"] as const;
 /** Whose rollouts were imported; "rollout-lines" are lines of our own without their run folder. */
 export type RolloutSource = (typeof rolloutSources)[number];
+/** For people. */
+export const rolloutSourceNames: Readonly<Record<RolloutSource, string>> = {
+  trl: "TRL",
+  "ms-swift": "ms-swift",
+  verl: "verl",
+  "rollout-lines": "Video RFT",
+};
 
 export interface ImportRecord {
   readonly source: RolloutSource;
-  /** The files as they were read. */
+  /** The files as they were read: they may have grown since. */
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly modifiedMs: number }[];
   /** What was taken for what, and what the files do not say. */
   readonly notes: readonly string[];
+  readonly groups: number;
+  readonly rollouts: number;
+  /** What could not be read: how many places, and the first of them. */
+  readonly unread: number;
+  readonly problems: readonly ImportProblem[];
+}
+
+export interface ImportProblem {
+  readonly where: string; // a file, with its line or row
+  readonly message: string;
 }
 
 /**
@@ -106,6 +123,7 @@ export interface TimingsRecord {
   readonly updateSec: number;
   readonly tokensPerSec: number; // completion tokens sampled a second of sampling
   readonly rssBytes: number; // of the backend
+  readonly gpuBytes?: number | undefined; // held by the backend on its GPUs, where it uses any
 }
 
 export type FinishReason = "eos" | "length";

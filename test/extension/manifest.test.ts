@@ -158,6 +158,7 @@ test("the specification's ending is a language with a schema, and activates the 
     "workspaceContains:**/*.rft.json",
     "workspaceContains:**/*.cases.jsonl",
     "onWebviewPanel:videoRft.rollouts",
+    "onWebviewPanel:videoRft.dashboard",
   ]);
 });
 

@@ -36,6 +36,7 @@ test("the VSIX of this platform is small, complete and without GPL programs", ()
       "dist/node_modules/onnxruntime-node/package.json",
       "dist/schemas/run-spec.schema.json",
       "dist/webview/rollouts.js",
+      "dist/webview/dashboard.js",
       "examples/moving-shapes/moving-shapes.rft.json",
       "examples/moving-shapes/policy/config.json",
       "package.json",

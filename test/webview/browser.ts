@@ -7,35 +7,52 @@ import type { Browser, Page } from "playwright-core";
 import type { HostToViewer, ViewerToHost } from "../../src/protocol/view.ts";
 import type { Theme } from "./themes.ts";
 
-/** A real browser that shows the built page as a webview would: strict CSP, theme variables, a stand-in for the host. */
-export interface ViewerPage {
+/** A real browser that shows a built page as a webview would: strict CSP, theme variables, a stand-in for the host. */
+export interface WebviewPage<Incoming, Outgoing> {
   readonly page: Page;
-  send(message: HostToViewer): Promise<void>;
+  send(message: Incoming): Promise<void>;
   /** Everything the page posted, in order. */
-  posted(): Promise<readonly ViewerToHost[]>;
+  posted(): Promise<readonly Outgoing[]>;
   /** Errors and violations of the CSP so far. */
   problems(): Promise<readonly string[]>;
   setTheme(theme: Theme): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface ViewerBrowser {
+export interface PageBrowser<Incoming, Outgoing> {
   /** URI of frame `index`. */
   frameUri(index: number): string;
-  open(options: { theme: Theme; width: number; height: number; state?: unknown }): Promise<ViewerPage>;
+  open(options: {
+    theme: Theme;
+    width: number;
+    height: number;
+    state?: unknown;
+  }): Promise<WebviewPage<Incoming, Outgoing>>;
   close(): Promise<void>;
 }
 
+export type ViewerPage = WebviewPage<HostToViewer, ViewerToHost>;
+export type ViewerBrowser = PageBrowser<HostToViewer, ViewerToHost>;
+
 const nonce = "c2VjcmV0";
 
-/** Builds the page and starts a server on loopback and a browser. `frames` are the image files by index. */
-export async function startViewerBrowser(frames: readonly Buffer[]): Promise<ViewerBrowser> {
-  const files = await buildPage();
+/** A browser for the rollout viewer. `frames` are the image files by index. */
+export function startViewerBrowser(frames: readonly Buffer[]): Promise<ViewerBrowser> {
+  return startPageBrowser("rollouts", frames);
+}
+
+/** Builds the page of a folder of webview/, and starts a server on loopback and a browser. */
+export async function startPageBrowser<Incoming, Outgoing>(
+  name: "rollouts" | "dashboard",
+  frames: readonly Buffer[],
+): Promise<PageBrowser<Incoming, Outgoing>> {
+  const files = await buildPage(name);
   const server = http.createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const frame = frames[Number(/^\/frame-(\d+)\.png$/.exec(url.pathname)?.[1])];
     if (frame !== undefined) response.writeHead(200, { "content-type": "image/png" }).end(frame);
-    else if (url.pathname === "/") response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html());
+    else if (url.pathname === "/")
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html(name));
     else {
       const file = files.get(url.pathname);
       const type = url.pathname.endsWith(".css") ? "text/css" : "text/javascript";
@@ -58,11 +75,11 @@ export async function startViewerBrowser(frames: readonly Buffer[]): Promise<Vie
   };
 }
 
-async function openPage(
+async function openPage<Incoming, Outgoing>(
   browser: Browser,
   origin: string,
   { theme, width, height, state }: { theme: Theme; width: number; height: number; state?: unknown },
-): Promise<ViewerPage> {
+): Promise<WebviewPage<Incoming, Outgoing>> {
   const page = await browser.newPage({ viewport: { width, height }, reducedMotion: "reduce" });
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -105,10 +122,10 @@ async function openPage(
     page,
     setTheme,
     send: async (message) => {
-      await page.evaluate((data) => window.postMessage(data, "*"), message);
+      await page.evaluate((data) => window.postMessage(data, "*"), message as unknown);
       await settle(page);
     },
-    posted: () => page.evaluate(() => (globalThis as unknown as { posted: ViewerToHost[] }).posted),
+    posted: () => page.evaluate(() => (globalThis as unknown as { posted: Outgoing[] }).posted),
     problems: async () => [
       ...errors,
       ...(await page.evaluate(() => (globalThis as unknown as { violations: string[] }).violations)),
@@ -127,7 +144,7 @@ export async function settle(page: Page): Promise<void> {
   );
 }
 
-function html(): string {
+function html(name: string): string {
   const policy = [
     "default-src 'none'",
     "img-src 'self'",
@@ -141,18 +158,18 @@ function html(): string {
 <meta charset="UTF-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1.0">
-<title>Rollouts</title>
+<title>${name}</title>
 <link rel="icon" href="/frame-0.png">
-<link rel="stylesheet" href="/rollouts.css">
+<link rel="stylesheet" href="/${name}.css">
 </head>
-<body><script nonce="${nonce}" src="/rollouts.js"></script></body>
+<body><script nonce="${nonce}" src="/${name}.js"></script></body>
 </html>`;
 }
 
 /** As esbuild.mjs builds it, kept in memory. */
-async function buildPage(): Promise<ReadonlyMap<string, string>> {
+async function buildPage(name: string): Promise<ReadonlyMap<string, string>> {
   const built = await esbuild.build({
-    entryPoints: { rollouts: path.resolve("webview/rollouts/main.ts") },
+    entryPoints: { [name]: path.resolve("webview", name, "main.ts") },
     outdir: path.resolve("dist/webview"),
     bundle: true,
     platform: "browser",

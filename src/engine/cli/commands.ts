@@ -2,6 +2,7 @@ import type { Command } from "./command.ts";
 import { checkData } from "./checkData.ts";
 import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
+import { importLog } from "./importRollouts.ts";
 import { inspect } from "./inspect.ts";
 import { score } from "./score.ts";
 import { testCases } from "./testCases.ts";
@@ -96,6 +97,22 @@ export const commands: readonly Command[] = [
     options: [],
     help: "Say what findings of `data check` and `inspect` mean and what to do; without a code, list them all",
     run: explain,
+  },
+  {
+    name: "import",
+    positionals: ["PATH"],
+    options: [
+      { name: "out", value: "DIR", help: "the run folder; by default one in the cache, which is found again" },
+      {
+        name: "reward",
+        value: "COLUMN",
+        isList: true,
+        help: "a column of rewards; by default those that stand where the trainer writes its rewards",
+      },
+      { name: "truth", value: "COLUMN", help: "the column of right answers, where its name does not tell" },
+    ],
+    help: "Make a run folder of rollouts of TRL (parquet), ms-swift (completions.jsonl) or verl (rollout_data_dir)",
+    run: importLog,
   },
   {
     name: "doctor",

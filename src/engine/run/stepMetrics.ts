@@ -1,5 +1,5 @@
 import type { GrpoSpec } from "../../protocol/spec.ts";
-import { unbiasedStd } from "../rewards/advantages.ts";
+import { rewardMetrics, rewardPartMetrics } from "../rewards/rewardMetrics.ts";
 import { mean } from "../metrics/statistics.ts";
 import type { UpdateResult } from "./backend.ts";
 import type { ScoredCompletion, ScoredGroup } from "./scoreGroups.ts";
@@ -7,28 +7,22 @@ import type { ScoredCompletion, ScoredGroup } from "./scoreGroups.ts";
 export type StepMetrics = Record<string, number>;
 
 /**
- * Metrics of the rollouts of a step under TRL's keys, as GRPOTrainer computes them: `reward` is the mean over groups of
- * the group means, `reward_std` the mean of the groups' unbiased standard deviations (that of the whole step with
- * scaleRewards "batch"). Beside TRL's: `<data id>/reward`, and `failed_prompts`, the number of prompts that could not be
- * rolled out. Keys whose values do not exist (no groups, no rewards) are left out. Nothing depends on the clock.
+ * Metrics of the rollouts of a step under TRL's keys, as GRPOTrainer computes them. Beside TRL's: `<data id>/reward`, and
+ * `failed_prompts`, the number of prompts that could not be rolled out. Keys whose values do not exist (no groups, no
+ * rewards) are left out. Nothing depends on the clock.
  */
 export function rolloutMetrics(
   groups: readonly ScoredGroup[],
   failedPrompts: number,
   scaleRewards: GrpoSpec["scaleRewards"],
 ): StepMetrics {
-  const rewards_P_G = groups.map((group) => rewardsOf(group.completions_G)).filter((rewards_G) => rewards_G.length > 0);
-  const metrics: StepMetrics = {};
-  if (rewards_P_G.length > 0) {
-    const std_P = scaleRewards === "batch" ? [unbiasedStd(rewards_P_G.flat())] : rewards_P_G.map(unbiasedStd);
-    metrics["reward"] = mean(rewards_P_G.map(mean));
-    metrics["reward_std"] = mean(std_P);
-    metrics["frac_reward_zero_std"] = mean(std_P.map((std) => (std <= 1e-8 ? 1 : 0))); // torch.isclose(std, 0)
-  }
   return {
-    ...metrics,
+    ...rewardMetrics(
+      groups.map((group) => rewardsOf(group.completions_G)),
+      scaleRewards,
+    ),
     ...datasetRewards(groups),
-    ...rewardParts(groups),
+    ...rewardPartMetrics(groups.flatMap((group) => group.completions_G.flatMap(({ parts }) => parts))),
     ...completionLengths(groups),
     failed_prompts: failedPrompts,
   };
@@ -65,23 +59,6 @@ function datasetRewards(groups: readonly ScoredGroup[]): StepMetrics {
     const own = groups.filter((group) => group.prompt.example.datasetId === id);
     const rewards = own.flatMap((group) => rewardsOf(group.completions_G));
     if (rewards.length > 0) metrics[`${id}/reward`] = mean(rewards);
-  }
-  return metrics;
-}
-
-/** Mean and unbiased standard deviation of each reward over the completions that it applies to (TRL: nanmean, nanstd). */
-function rewardParts(groups: readonly ScoredGroup[]): StepMetrics {
-  const values = new Map<string, number[]>();
-  for (const part of groups.flatMap((group) => group.completions_G).flatMap((completion) => completion.parts)) {
-    if (part.value === null) continue;
-    const known = values.get(part.name);
-    if (known === undefined) values.set(part.name, [part.value]);
-    else known.push(part.value);
-  }
-  const metrics: StepMetrics = {};
-  for (const name of [...values.keys()].sort()) {
-    metrics[`rewards/${name}/mean`] = mean(values.get(name) ?? []);
-    metrics[`rewards/${name}/std`] = unbiasedStd(values.get(name) ?? []);
   }
   return metrics;
 }

@@ -5,6 +5,7 @@ import { UserError, formatError } from "../../protocol/errors.ts";
 import {
   checkSpec,
   fetchFfmpeg as fetchFfmpegRequest,
+  importRollouts as importRequest,
   initializeService,
   type InitializeParams,
   listRuns as listRunsRequest,
@@ -15,6 +16,7 @@ import {
   readGroups,
   readRun,
   readStep,
+  readTimings as readTimingsRequest,
   readTokenTexts,
   resumeRunProcess,
   runDoctor,
@@ -26,7 +28,8 @@ import {
   startRunProcess,
   writeSample,
 } from "../../protocol/messages.ts";
-import { listRuns, readRunDetails } from "../store/readRun.ts";
+import { importRollouts } from "../imports/importRun.ts";
+import { listRuns, readRunDetails, readTimings } from "../store/readRun.ts";
 import { openIndexFile } from "../store/rolloutIndex.ts";
 import { openRollouts } from "../store/rollouts.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
@@ -69,6 +72,9 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   });
   onRequest(connection, listRunsRequest, ({ folders }) => service.listRuns(folders));
   onRequest(connection, readRun, ({ runDir }) => readRunDetails(path.resolve(runDir)));
+  onRequest(connection, readTimingsRequest, async ({ runDir }) => ({
+    timings: await readTimings(path.resolve(runDir)),
+  }));
   onRequest(connection, readStep, async ({ runDir, step }) => ({ groups: await openRollouts(runDir).readStep(step) }));
   onRequest(connection, openFrames, async (params) => ({ files: await openGroupFrames(service.settings, params) }));
   onRequest(connection, openIndex, ({ runDir }) => openIndexFile(path.resolve(runDir), service.settings.cacheDir));
@@ -82,6 +88,7 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   onRequest(connection, runDoctor, async () => ({ checks: await runChecks(service.settings, process.cwd()) }));
   onRequest(connection, writeSample, ({ dir }, token) => service.writeSample(dir, token));
   onRequest(connection, fetchFfmpegRequest, ({ dir }, token) => service.fetchFfmpeg(dir, token));
+  onRequest(connection, importRequest, (params, token) => service.importRollouts(params, token));
   serveRewards(connection, () => service.settings);
   serveDiagnostics(connection, () => service.settings);
 }
@@ -133,6 +140,19 @@ class Service {
     const onProgress = (done: number, total: number): void =>
       notify(this.connection, serviceProgress, { task: "sample", done, total, message: `clip ${done} of ${total}` });
     return writeSampleWorkspace({ engineDir, dir, ffmpeg, signal: signalOf(token), onProgress });
+  }
+
+  importRollouts({ path: log, outDir }: { path: string; outDir: string | null }, token: RpcCancellationToken) {
+    const onProgress = (rollouts: number): void =>
+      notify(this.connection, serviceProgress, {
+        task: "import",
+        done: rollouts,
+        total: 0,
+        message: `${rollouts} rollouts`,
+      });
+    const { cacheDir } = this.settings;
+    const signal = signalOf(token);
+    return importRollouts({ path: log, outDir: outDir ?? undefined, cacheDir, videoRftVersion, signal, onProgress });
   }
 
   search({ task, ...params }: SearchParams & { task: string }, token: RpcCancellationToken) {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { ErrorData } from "../../protocol/errors.ts";
 import type { RunDetails, RunSummary } from "../../protocol/messages.ts";
-import type { EvaluationRecord, MetricsRecord, RunRecord, RunState } from "../../protocol/records.ts";
+import type { EvaluationRecord, MetricsRecord, RunRecord, RunState, TimingsRecord } from "../../protocol/records.ts";
 import { listCheckpoints } from "./checkpoints.ts";
 import { isErrno } from "./fileIo.ts";
 import { namesIn, readLines } from "./lineFile.ts";
@@ -55,6 +55,11 @@ export async function readEvaluations(runDir: string, steps?: readonly number[])
 /** Metrics of the finished steps; a line that is just being written is left out. */
 export async function readMetrics(runDir: string): Promise<readonly MetricsRecord[]> {
   return (await readLines("metrics", runFiles.metrics(runDir))).records;
+}
+
+/** Timings of the finished steps. */
+export async function readTimings(runDir: string): Promise<readonly TimingsRecord[]> {
+  return (await readLines("timings", runFiles.timings(runDir))).records;
 }
 
 /** What a list of runs shows. A run whose state is "running" with `alive: false` has crashed and can be resumed. */

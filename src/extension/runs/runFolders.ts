@@ -43,6 +43,11 @@ export class RunFolders implements Disposable {
     this.added.add(path.dirname(runDir));
   }
 
+  /** Lists a run by itself, without what lies beside it. */
+  addRun(runDir: string): void {
+    this.added.add(runDir);
+  }
+
   async list(): Promise<readonly string[]> {
     const specs = await findSpecs();
     const ofSpecs = await Promise.all(specs.map(async (spec) => runsFolderOf(spec.fsPath, await readText(spec))));

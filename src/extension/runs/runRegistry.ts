@@ -99,6 +99,12 @@ export class RunRegistry implements Disposable {
     }
   }
 
+  /** Lists the runs again, and says that the records of one are others than before. */
+  async reread(runDir: string): Promise<void> {
+    await this.refresh();
+    this.events.fire({ kind: "details", runDir });
+  }
+
   details(runDir: string): Promise<RunDetails> {
     return this.engine.request(readRun, { runDir });
   }

@@ -1,11 +1,11 @@
 import * as vscode from "vscode";
-import { serviceProgress } from "../../protocol/messages.ts";
+import { serviceProgress, type ServiceTask } from "../../protocol/messages.ts";
 import type { Engine } from "../engine/engineClient.ts";
 
 /** Shows a long piece of the engine's work with its progress; *Cancel* cancels the request. */
 export function withEngineProgress<T>(
   engine: Engine,
-  work: { readonly task: "sample" | "ffmpeg"; readonly title: string },
+  work: { readonly task: ServiceTask; readonly title: string },
   run: (token: vscode.CancellationToken) => Promise<T>,
 ): Thenable<T> {
   const options = { location: vscode.ProgressLocation.Notification, title: work.title, cancellable: true };

@@ -26,14 +26,17 @@ export interface ViewerServices {
 const openViewersKey = "videoRft.openViewers";
 
 interface OpenViewer {
+  readonly runDir: string;
   readonly panel: vscode.WebviewPanel;
   readonly host: ViewerHost;
 }
 
-/** The rollout viewers of this window, one panel a run. */
+/** The rollout viewers of this window, one panel a run; and the custom editors that show one. */
 export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
   private readonly services: ViewerServices;
+  /** By run folder; those in a custom editor by a key of their own. */
   private readonly viewers = new Map<string, OpenViewer>();
+  private editorCount = 0;
   private readonly scope = new DisposableStore();
   private records: readonly OpenViewerRecord[];
 
@@ -74,6 +77,14 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
     this.adopt(panel, runDir);
   }
 
+  /** Makes a viewer of a custom editor's panel; it belongs to a file, so VS Code keeps it by that. */
+  adoptEditor(panel: vscode.WebviewPanel, runDir: string, step: number): void {
+    panel.webview.options = this.webviewOptions(runDir);
+    this.editorCount += 1;
+    const host = this.adopt(panel, runDir, `${runDir}#${this.editorCount}`);
+    host.goTo({ step, group: 0, completion: 0, following: false });
+  }
+
   /** Sends an action to the viewer that has the focus. */
   act(action: ViewerAction): void {
     for (const { panel } of this.viewers.values()) {
@@ -95,14 +106,14 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
 
   /** The viewer in front, else one that can be seen: its run and the step that it shows. */
   get onScreen(): { readonly runDir: string; readonly step: number | undefined } | undefined {
-    const open = [...this.viewers];
-    const found = open.find(([, { panel }]) => panel.active) ?? open.find(([, { panel }]) => panel.visible);
-    return found === undefined ? undefined : { runDir: found[0], step: found[1].host.step };
+    const open = [...this.viewers.values()];
+    const found = open.find(({ panel }) => panel.active) ?? open.find(({ panel }) => panel.visible);
+    return found === undefined ? undefined : { runDir: found.runDir, step: found.host.step };
   }
 
   /** Run of the viewer in front. */
   get activeRunDir(): string | undefined {
-    return [...this.viewers].find(([, { panel }]) => panel.active)?.[0];
+    return [...this.viewers.values()].find(({ panel }) => panel.active)?.runDir;
   }
 
   /** The panels stay: VS Code keeps them for the next window on this workspace. */
@@ -118,10 +129,10 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
     return { enableScripts: true, localResourceRoots: roots.map((root) => vscode.Uri.file(root)) };
   }
 
-  private adopt(panel: vscode.WebviewPanel, runDir: string): void {
+  private adopt(panel: vscode.WebviewPanel, runDir: string, key = runDir): ViewerHost {
     const host = this.createHost(panel, runDir);
     const scope = new DisposableStore();
-    this.viewers.set(runDir, { panel, host });
+    this.viewers.set(key, { runDir, panel, host });
     scope.add(
       panel.webview.onDidReceiveMessage((message: unknown) => {
         if (isViewerMessage(message)) host.receive(message).catch(this.services.showError);
@@ -135,13 +146,14 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
     );
     panel.onDidDispose(() => {
       scope.dispose();
-      this.viewers.delete(runDir);
-      this.remember(this.records.filter((record) => record.runDir !== runDir));
+      this.viewers.delete(key);
+      if (key === runDir) this.remember(this.records.filter((record) => record.runDir !== runDir));
       this.updateFocus();
     });
     panel.iconPath = vscode.Uri.file(path.join(this.services.paths.mediaDir, "rollouts.svg"));
     panel.webview.html = this.html(panel.webview, panel.title);
     this.updateFocus();
+    return host;
   }
 
   private createHost(panel: vscode.WebviewPanel, runDir: string): ViewerHost {
@@ -173,7 +185,7 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
   }
 
   private heard(event: RegistryEvent): void {
-    for (const [runDir, { host }] of this.viewers) {
+    for (const { runDir, host } of this.viewers.values()) {
       if (event.runDir !== null && event.runDir !== runDir) continue;
       switch (event.kind) {
         case "changed":

@@ -10,6 +10,7 @@ import { UserError } from "../../../src/protocol/errors.ts";
 import {
   checkSpec,
   fetchFfmpeg,
+  importRollouts,
   initializeService,
   listRuns,
   openFrames,
@@ -254,4 +255,29 @@ test("the service ends when it is asked to, and with its window", async () => {
   await assert.rejects(sendRequest(connection, pingService, { sentAtMs: 1 }), (error) =>
     UserError.is(error, "disconnected"),
   );
+});
+
+test("rollouts of another trainer are imported with progress, and read like those of a run", async () => {
+  await initialize();
+  const told: string[] = [];
+  onNotification(connection, serviceProgress, ({ task, message }) => told.push(`${task}: ${message}`));
+  const log = path.join(process.cwd(), "test", "fixtures", "imports", "verl");
+  const { runDir, imported } = await sendRequest(connection, importRollouts, { path: log, outDir: null });
+  assert.deepEqual([imported.source, imported.rollouts], ["verl", 20]);
+  assert.deepEqual(told, ["import: 8 rollouts", "import: 12 rollouts", "import: 20 rollouts"]);
+  const details = await sendRequest(connection, readRun, { runDir });
+  assert.deepEqual(details.rolloutSteps, [1, 2, 10]);
+  const { groups } = await sendRequest(connection, readStep, { runDir, step: 10 });
+  assert.equal(groups.length, 2);
+
+  const long = path.join(engine.root, "long log");
+  fs.mkdirSync(long);
+  for (let step = 1; step <= 300; step++) fs.copyFileSync(path.join(log, "10.jsonl"), path.join(long, `${step}.jsonl`));
+  const source = new CancellationTokenSource();
+  onNotification(connection, serviceProgress, () => source.cancel());
+  const params = { path: long, outDir: path.join(engine.root, "cancelled") };
+  await assert.rejects(sendRequest(connection, importRollouts, params, source.token), (error) =>
+    UserError.is(error, "cancelled"),
+  );
+  assert.ok(!fs.existsSync(params.outDir));
 });

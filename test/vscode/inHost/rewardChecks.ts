@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import * as vscode from "vscode";
+import { openFolder } from "./folder.ts";
 import { until } from "./until.ts";
 
 /** What the editor shows of a finished run of rewardWorkspace.ts, through VS Code's own provider commands. */
@@ -13,7 +14,7 @@ export const rewardChecks: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 async function examplesHaveLenses(): Promise<void> {
-  const uri = vscode.Uri.file(path.join(folder(), "annotations", "grounding.train.json"));
+  const uri = vscode.Uri.file(path.join(openFolder(), "annotations", "grounding.train.json"));
   await vscode.workspace.openTextDocument(uri);
   const lenses = await until("lenses of examples", async () => {
     const found = await vscode.commands.executeCommand<vscode.CodeLens[]>("vscode.executeCodeLensProvider", uri, 50);
@@ -48,7 +49,7 @@ async function rolloutIsDocument(): Promise<void> {
 
 async function rolloutIsPinned(): Promise<void> {
   await vscode.commands.executeCommand("videoRft.pinCase", { runDir: runDir(), id: "1/0/0", reward: "overlap" });
-  const file = path.join(folder(), "rewards", "rewards.cases.jsonl");
+  const file = path.join(openFolder(), "rewards", "rewards.cases.jsonl");
   const text = await until("the case", () => (fs.existsSync(file) ? fs.readFileSync(file, "utf8") : null));
   const pinned = JSON.parse(text) as { reward: { file: string }; expect: unknown };
   assert.equal(pinned.reward.file, "overlap.ts");
@@ -67,12 +68,15 @@ async function toolsAnswer(): Promise<void> {
   const run = path.basename(runDir());
   const found = await ask("videoRft_queryRollouts", { run, columns: ["overlap"], sortBy: "overlap", limit: 3 });
   assert.match(found, /\| \[\d\/\d\/\d\]\(rft:\/[^)]+\) \| (grounding|tracking) \|/);
-  const changes = await ask("videoRft_compareSteps", { before: { to: 1 }, after: { from: 2 }, by: "dataset" });
+  const changes = await ask("videoRft_compareSteps", { run, before: { to: 1 }, after: { from: 2 }, by: "dataset" });
   assert.match(changes, /before .* after/);
-  const explained = await ask("videoRft_explainReward", { rollout: "1/0/0" });
+  const explained = await ask("videoRft_explainReward", { run, rollout: "1/0/0" });
   assert.match(explained, /export function overlap\(/);
   assert.match(explained, /def brevity\(/);
-  assert.match(await ask("videoRft_queryRollouts", { sortBy: "nonsense" }), /^Error: there is no column "nonsense"/);
+  assert.match(
+    await ask("videoRft_queryRollouts", { run, sortBy: "nonsense" }),
+    /^Error: there is no column "nonsense"/,
+  );
 }
 
 async function ask(name: string, input: object): Promise<string> {
@@ -80,12 +84,8 @@ async function ask(name: string, input: object): Promise<string> {
   return content.map((part) => (part instanceof vscode.LanguageModelTextPart ? part.value : "")).join("");
 }
 
-function folder(): string {
-  return vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? assert.fail("no folder is open");
-}
-
 function runDir(): string {
-  const runs = path.join(folder(), "runs");
-  const [name] = fs.readdirSync(runs);
+  const runs = path.join(openFolder(), "runs");
+  const name = fs.readdirSync(runs).find((one) => one.endsWith("-tiny"));
   return path.join(runs, name ?? assert.fail("there is no run"));
 }

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import * as vscode from "vscode";
+import { openFolder } from "./folder.ts";
+import { importChecks } from "./importChecks.ts";
 import { rewardChecks } from "./rewardChecks.ts";
 import { until } from "./until.ts";
 import { validateSpec } from "../../../src/protocol/spec.ts";
@@ -17,6 +19,7 @@ export async function run(): Promise<void> {
     ...rewardChecks,
     "a mistake has a quick fix, which changes nothing else": fixes,
     "a finding of the data stands at its row, one of a run at its key, each with a page": findsInDataAndRun,
+    ...importChecks,
   };
   const failed: string[] = [];
   for (const [name, check] of Object.entries(checks)) {
@@ -186,9 +189,7 @@ function rangeOf(document: vscode.TextDocument, text: string): vscode.Range {
 }
 
 function inFolder(name: string): string {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  assert.ok(folder, "no folder is open");
-  return path.join(folder, name);
+  return path.join(openFolder(), name);
 }
 
 async function openSpec(name = "host.rft.json", text = spec): Promise<vscode.TextDocument> {
