@@ -58,12 +58,12 @@ export class Application {
     this.registry = this.scope.add(new RunRegistry(this.engine, () => this.folders.list(), this.log));
     this.diagnostics = this.scope.add(new SpecDiagnostics(this.engine, this.log));
     const { engine, registry, paths, log } = this;
+    const columns = new RunColumns(engine);
     this.viewers = this.scope.add(
-      new ViewerPanels({ engine, registry, paths, workspaceState: context.workspaceState, showError: fail }),
+      new ViewerPanels({ engine, registry, columns, paths, workspaceState: context.workspaceState, showError: fail }),
     );
     const { viewers } = this;
     this.doctor = this.scope.add(new Doctor());
-    const columns = new RunColumns(engine);
     const showRollout = (runDir: string, id: string) => viewers.show(runDir, id);
     this.rewards = this.scope.add(
       new RewardFeature({ engine, registry, columns, log, onScreen: () => viewers.onScreen, showRollout }),

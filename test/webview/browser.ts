@@ -22,6 +22,8 @@ export interface ViewerPage {
 export interface ViewerBrowser {
   /** URI of frame `index`. */
   frameUri(index: number): string;
+  /** URI under which these bytes are served from now on. */
+  serve(name: string, bytes: Uint8Array): string;
   open(options: { theme: Theme; width: number; height: number; state?: unknown }): Promise<ViewerPage>;
   close(): Promise<void>;
 }
@@ -30,7 +32,7 @@ const nonce = "c2VjcmV0";
 
 /** Builds the page and starts a server on loopback and a browser. `frames` are the image files by index. */
 export async function startViewerBrowser(frames: readonly Buffer[]): Promise<ViewerBrowser> {
-  const files = await buildPage();
+  const files = new Map<string, string | Uint8Array>(await buildPage());
   const server = http.createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const frame = frames[Number(/^\/frame-(\d+)\.png$/.exec(url.pathname)?.[1])];
@@ -49,6 +51,10 @@ export async function startViewerBrowser(frames: readonly Buffer[]): Promise<Vie
   const browser = await launch();
   return {
     frameUri: (index) => `${origin}/frame-${index}.png`,
+    serve: (name, bytes) => {
+      files.set(`/${name}`, bytes);
+      return `${origin}/${name}`;
+    },
     open: (options) => openPage(browser, origin, options),
     close: async () => {
       await browser.close();
@@ -132,6 +138,7 @@ function html(): string {
     "default-src 'none'",
     "img-src 'self'",
     "style-src 'self'",
+    "connect-src 'self'",
     "font-src 'self'",
     `script-src 'nonce-${nonce}'`,
   ].join("; ");

@@ -5,6 +5,7 @@ import { icon } from "../../icons.ts";
 import { runStatus } from "../runStatus.ts";
 import { latestStep } from "../state.ts";
 import { createRewardCurve } from "./rewardCurve.ts";
+import { createToolbar } from "./toolbar.ts";
 import type { Dispatch, View } from "./view.ts";
 
 type RunCommand = Extract<ViewerToHost, { kind: "runCommand" }>["command"];
@@ -14,9 +15,10 @@ export function createHeader(dispatch: Dispatch, runCommand: (command: RunComman
   const runBar = createRunBar(runCommand);
   const curve = createRewardCurve(dispatch);
   const picker = createStepPicker(dispatch);
+  const toolbar = createToolbar(dispatch);
   const node = element("header", { class: "header" }, [
     runBar.node,
-    element("div", { class: "step-bar" }, [curve.node, picker.node]),
+    element("div", { class: "step-bar" }, [curve.node, picker.node, toolbar.node]),
   ]);
   return {
     node,
@@ -24,6 +26,7 @@ export function createHeader(dispatch: Dispatch, runCommand: (command: RunComman
       runBar.render(state);
       curve.render(state);
       picker.render(state);
+      toolbar.render(state);
     },
   };
 }
