@@ -1,21 +1,12 @@
-import type { TokenDetail } from "../../src/protocol/messages.ts";
-import { encodeIndexBlock } from "../../src/protocol/rolloutIndex.ts";
 import type { ViewerPage } from "./browser.ts";
 import { settle } from "./browser.ts";
 import { lastPosted, serve } from "./pageFixture.ts";
 import { sampleGroups } from "./sample.ts";
+import { sampleIndex } from "./sampleIndex.ts";
+import { sampleTokens } from "./sampleTokens.ts";
 import { viewerShortcuts } from "../../src/extension/viewerCommands.ts";
 
 /** Plays the host for what the page shows on demand, with records as a run writes them. */
-
-/** Columns of the sample's steps. */
-export function sampleIndex(steps = 42): Uint8Array {
-  const blocks = Array.from({ length: steps }, (_, index) => {
-    const lines = sampleGroups(index + 1).map((line, at) => ({ line, offset: 1000 * at, bytes: 1000 }));
-    return encodeIndexBlock(index + 1, lines, 5000);
-  });
-  return Buffer.concat(blocks);
-}
 
 export async function openList(viewer: ViewerPage): Promise<void> {
   await viewer.send({ kind: "action", action: "toggleList" });
@@ -27,25 +18,6 @@ export async function giveIndex(viewer: ViewerPage, steps = 42): Promise<void> {
   await viewer.send({ kind: "index", index: { uri: serve("rollouts.index", bytes), bytes: bytes.length, steps } });
   await viewer.page.locator(".list-row:not([hidden])").first().waitFor();
   await settle(viewer.page);
-}
-
-/** Tokens of a text, cut at its words; the last ones are unsure. */
-export function sampleTokens(text: string, hasReference = true): readonly TokenDetail[] {
-  const words = text.match(/\s*\S+|\s+$/g) ?? [];
-  return words.map((word, index) => {
-    const logprob = -0.02 - 0.35 * (index % 5);
-    return {
-      text: word,
-      logprob,
-      entropy: 0.1 + 0.4 * (index % 5),
-      refLogprob: hasReference ? logprob + (index % 3) * 0.4 - 0.4 : null,
-      alternatives: [
-        { text: word, logprob },
-        { text: " or", logprob: logprob - 1 },
-        { text: "\n", logprob: logprob - 3 },
-      ],
-    };
-  });
 }
 
 export async function openTokens(viewer: ViewerPage): Promise<void> {

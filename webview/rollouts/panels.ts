@@ -33,7 +33,6 @@ export function updatePanels(state: ViewerState, event: PanelEvent | ViewerAnswe
     case "compareOpen":
     case "compareRun":
     case "compareStep":
-    case "compareCompletion":
     case "places":
     case "other":
       return receiveCompare(state, event);

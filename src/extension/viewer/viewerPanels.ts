@@ -1,10 +1,7 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
-import { openFrames, openIndex, readGroups, readStep, readTokenTexts } from "../../protocol/messages.ts";
-import { scoreEdited } from "../../protocol/rewardMessages.ts";
 import type { RolloutCommand, ViewerAction, ViewerEvidence } from "../../protocol/view.ts";
-import { UserError } from "../../protocol/errors.ts";
 import { contextKeys, type CommandId } from "../commands.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
@@ -12,10 +9,10 @@ import type { RunColumns } from "../runs/runColumns.ts";
 import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
 import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
 import { viewerShortcuts } from "../viewerCommands.ts";
+import { enginePorts } from "./enginePorts.ts";
 import { rolloutsPageHtml } from "./pageHtml.ts";
 import { readOpenViewers, viewerTitle, type OpenViewerRecord } from "./openViewers.ts";
 import { RolloutSearch } from "./rolloutSearch.ts";
-import type { AnswerPorts } from "./viewerAnswers.ts";
 import { isViewerMessage, ViewerHost } from "./viewerHost.ts";
 
 export const viewerViewType = "videoRft.rollouts";
@@ -154,44 +151,23 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
   }
 
   private createHost(panel: vscode.WebviewPanel, runDir: string): ViewerHost {
-    const { engine, registry, showError } = this.services;
+    const { engine, registry, columns, showError } = this.services;
     return new ViewerHost({
       details: () => registry.details(runDir),
-      step: async (step) => (await engine.request(readStep, { runDir, step })).groups,
-      frames: async (step, group) => (await engine.request(openFrames, { runDir, step, group })).files,
       tracked: () => registry.get(runDir),
       toUri: (file) => panel.webview.asWebviewUri(vscode.Uri.file(file)).toString(),
       post: (message) => void panel.webview.postMessage(message),
       shortcuts: viewerShortcuts(process.platform === "darwin"),
-      ...this.answerPorts(runDir),
+      ...enginePorts(runDir, { engine, columns, search: this.search, isTrusted: () => vscode.workspace.isTrusted }),
+      runs: () =>
+        registry.runs.map(({ summary: { runDir: dir, name, state } }) => ({ runDir: dir, name, steps: state.step })),
+      openShortcuts: () =>
+        void vscode.commands.executeCommand("workbench.action.openGlobalKeybindings", "videoRft.viewer"),
       runCommand: (command) => void vscode.commands.executeCommand(pageCommands[command], { runDir }),
       rolloutCommand: (command, id) =>
         void vscode.commands.executeCommand(rolloutCommandIds[command], { runDir, id, ids: [id] }),
       failed: showError,
     });
-  }
-
-  private answerPorts(runDir: string): Omit<AnswerPorts, "toUri" | "post" | "failed"> {
-    const { engine, registry, columns } = this.services;
-    return {
-      index: () => engine.request(openIndex, { runDir }),
-      columns: (dir) => columns.read(dir),
-      search: (query, signal, onFound) => this.search.find({ runDir, ...query }, signal, onFound),
-      tokens: async (id) => {
-        const [step = 0, group = 0, completion = 0] = id.split("/").map(Number);
-        return (await engine.request(readTokenTexts, { runDir, step, group, completion })).tokens;
-      },
-      scoreEdited: async (step, group, texts) => {
-        requireTrust();
-        return (await engine.request(scoreEdited, { runDir, step, group, texts })).completions;
-      },
-      runs: () =>
-        registry.runs.map(({ summary: { runDir: dir, name, state } }) => ({ runDir: dir, name, steps: state.step })),
-      group: async (dir, step, group) =>
-        (await engine.request(readGroups, { runDir: dir, places: [{ step, group }] })).groups[0] ?? null,
-      openShortcuts: () =>
-        void vscode.commands.executeCommand("workbench.action.openGlobalKeybindings", "videoRft.viewer"),
-    };
   }
 
   private html(webview: vscode.Webview, title: string): string {
@@ -232,16 +208,6 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
     const isFocused = [...this.viewers.values()].some(({ panel }) => panel.active);
     void vscode.commands.executeCommand("setContext", contextKeys.viewerFocused, isFocused);
   }
-}
-
-/** Rewards are code of the workspace. Errors: `UserError` unsupported without trust. */
-function requireTrust(): void {
-  if (vscode.workspace.isTrusted) return;
-  throw new UserError({
-    code: "unsupported",
-    message: "Rewards are code of this workspace, which is not trusted.",
-    hint: "Use Workspaces: Manage Workspace Trust first.",
-  });
 }
 
 const pageCommands: Readonly<Record<"showLog" | "stopRun" | "resumeRun", CommandId>> = {

@@ -14,15 +14,12 @@ export interface CompareState {
   readonly places: readonly PromptPlace[] | null;
   readonly problem: string | null;
   readonly line: RolloutLine | null;
-  /** Completion of the other side that is looked at (k). */
-  readonly completion: number;
 }
 
 export type CompareEvent =
   | { readonly kind: "compareOpen"; readonly isOpen: boolean }
   | { readonly kind: "compareRun"; readonly runDir: string }
-  | { readonly kind: "compareStep"; readonly step: number }
-  | { readonly kind: "compareCompletion"; readonly completion: number };
+  | { readonly kind: "compareStep"; readonly step: number };
 
 /** What the page shows on its own side, which the other side follows. */
 export interface ComparedWith {
@@ -33,7 +30,7 @@ export interface ComparedWith {
 export type Runs = readonly OtherRun[];
 
 export function openCompare(runDir: string): CompareState {
-  return { runDir, wantedStep: null, key: null, places: null, problem: null, line: null, completion: 0 };
+  return { runDir, wantedStep: null, key: null, places: null, problem: null, line: null };
 }
 
 export function updateCompare(
@@ -49,8 +46,6 @@ export function updateCompare(
         : { ...openCompare(event.runDir), wantedStep: event.runDir === own.runDir ? null : (own.line?.step ?? null) };
     case "compareStep":
       return { ...compare, wantedStep: event.step };
-    case "compareCompletion":
-      return { ...compare, completion: event.completion };
     case "places": {
       const { places, reason, runDir, dataset, example } = event;
       const key = { runDir, dataset, example };

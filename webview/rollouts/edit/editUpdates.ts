@@ -2,6 +2,7 @@ import type { BoundingBox, Segment } from "../../../src/protocol/tasks.ts";
 import type { ViewerAnswer } from "../../../src/protocol/viewerQueries.ts";
 import { frameKey, recordedGroup, shownEdits, shownGroup } from "../state.ts";
 import type { ViewerState } from "../state.ts";
+import { select } from "../transitions.ts";
 import { editedTexts, isPending, reset, undone, withEdit, withScores } from "./editState.ts";
 import type { GroupEdits, TextEdit } from "./editState.ts";
 import { rewriteBox, rewriteSegment } from "./rewriteAnswer.ts";
@@ -21,7 +22,9 @@ export function applyEdit(state: ViewerState, event: EditEvent): ViewerState {
   const rewritten = rewrittenText(state, event);
   if (record === null || original === undefined || rewritten === null) return state;
   const { completion, gesture } = event;
-  return withShownEdits(state, withEdit(shownEdits(state), { completion, gesture, ...rewritten }, original));
+  // Whoever edits stays, also while the run goes on.
+  const stayed = select(state, {});
+  return withShownEdits(stayed, withEdit(shownEdits(stayed), { completion, gesture, ...rewritten }, original));
 }
 
 export function undoEdit(state: ViewerState): ViewerState {

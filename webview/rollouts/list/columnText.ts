@@ -17,9 +17,10 @@ export function columnLabel(column: string): string {
 /** A value of a column; NaN is none. */
 export function columnValue(column: string, value: number): string {
   if (Number.isNaN(value)) return "–";
-  if (column === "tokens") return String(value);
-  if (column === "advantage") return formatSigned(value);
-  return formatNumber(value, column === "kl" ? 3 : 2);
+  const exact = Number(value.toPrecision(7)); // columns are float32: 1.905 must not be rounded down
+  if (column === "tokens") return String(exact);
+  if (column === "advantage") return formatSigned(exact);
+  return formatNumber(exact, column === "kl" ? 3 : 2);
 }
 
 /** "0.2 to 0.4": the edges of a bin with as many digits as they need. */

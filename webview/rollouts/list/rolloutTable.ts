@@ -40,7 +40,8 @@ export interface RolloutPlace {
 export function buildTable(blocks: readonly IndexBlock[]): RolloutTable {
   const current = newestBlocks(blocks);
   const count = current.reduce((sum, { header }) => sum + header.count, 0);
-  const names = new Set(current.flatMap(({ header }) => header.columns));
+  const names = new Set<string>();
+  for (const { header } of current) for (const name of header.columns) names.add(name);
   const columns = new Map([...names].map((name) => [name, new Float32Array(count).fill(NaN)]));
   const groupOf_R = new Uint32Array(count);
   const groups: TableGroup[] = [];
@@ -53,8 +54,9 @@ export function buildTable(blocks: readonly IndexBlock[]): RolloutTable {
     groupsOfStep.set(header.step, { first: groups.length, count: header.groups.length });
     for (const { group, size, dataset, task, example } of header.groups) {
       groupOf_R.fill(groups.length, row, row + size);
-      const place = { step: header.step, group, firstRow: row, size, example };
-      groups.push({ ...place, dataset: datasets.of(dataset), task: tasks.of(task) });
+      // Written out: spread, 25,000 of these take a tenth of a second.
+      const [datasetAt, taskAt] = [datasets.of(dataset), tasks.of(task)];
+      groups.push({ step: header.step, group, firstRow: row, size, dataset: datasetAt, task: taskAt, example });
       row += size;
     }
   }
@@ -64,7 +66,7 @@ export function buildTable(blocks: readonly IndexBlock[]): RolloutTable {
     groupOf_R,
     groups,
     columns,
-    flags_R: Uint8Array.from(columns.get("flags") ?? new Float32Array(count)),
+    flags_R: new Uint8Array(columns.get("flags") ?? new Float32Array(count)),
     datasets: datasets.items,
     tasks: tasks.items,
     groupsOfStep,

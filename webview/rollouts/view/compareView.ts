@@ -44,7 +44,7 @@ export function createCompareView(dispatch: Dispatch): View {
     node: panel.node,
     render: (state) => {
       const { compare } = state;
-      setHidden(panel.node, compare === null);
+      panel.setShown(compare !== null);
       if (compare === null) return;
       choice.render(state);
       const own = comparedWith(state);
@@ -163,7 +163,6 @@ function rowNode(row: ComparedRow, group: GroupView, dispatch: Dispatch): HTMLEl
   );
   button.addEventListener("click", () => {
     if (right !== null) dispatch({ kind: "selectCompletion", completion: right.k });
-    if (left !== null) dispatch({ kind: "compareCompletion", completion: left.k });
   });
   return element("li", {}, [button]);
 }

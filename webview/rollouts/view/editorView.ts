@@ -49,7 +49,7 @@ export function createEditorView(dispatch: Dispatch): View {
       const [group, record, shown] = [shownGroup(state), recordedGroup(state), shownCompletion(state)];
       const isShown = state.isEditing && group !== null && record !== null && shown !== null;
       const wasShown = !panel.node.hidden;
-      setHidden(panel.node, !isShown);
+      panel.setShown(isShown);
       if (!isShown) return;
       panel.setTitle(`What if rollout ${shown.k + 1} said`);
       renderText(shown);

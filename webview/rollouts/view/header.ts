@@ -12,13 +12,13 @@ type RunCommand = Extract<ViewerToHost, { kind: "runCommand" }>["command"];
 
 /** Run name and state, the reward curve, and the choice of the step. */
 export function createHeader(dispatch: Dispatch, runCommand: (command: RunCommand) => void): View {
-  const runBar = createRunBar(runCommand);
+  const toolbar = createToolbar(dispatch);
+  const runBar = createRunBar(runCommand, toolbar.node);
   const curve = createRewardCurve(dispatch);
   const picker = createStepPicker(dispatch);
-  const toolbar = createToolbar(dispatch);
   const node = element("header", { class: "header" }, [
     runBar.node,
-    element("div", { class: "step-bar" }, [curve.node, picker.node, toolbar.node]),
+    element("div", { class: "step-bar" }, [curve.node, picker.node]),
   ]);
   return {
     node,
@@ -31,7 +31,7 @@ export function createHeader(dispatch: Dispatch, runCommand: (command: RunComman
   };
 }
 
-function createRunBar(runCommand: (command: RunCommand) => void): View {
+function createRunBar(runCommand: (command: RunCommand) => void, toolbar: HTMLElement): View {
   const name = element("h1", { class: "run-name", text: "Rollouts" });
   const dot = element("span", { class: "run-dot", attributes: { "aria-hidden": "true" } });
   const status = element("span", { class: "run-status", text: "Waiting for the run…" });
@@ -43,6 +43,7 @@ function createRunBar(runCommand: (command: RunCommand) => void): View {
     element("div", { class: "run-bar" }, [
       name,
       element("span", { class: "run-state" }, [dot, status]),
+      toolbar,
       element("div", { class: "run-buttons" }, [stop.node, resume.node, log.node]),
     ]),
     error,

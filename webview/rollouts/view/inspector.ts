@@ -6,6 +6,8 @@ export interface Inspector {
   readonly tools: HTMLElement;
   readonly body: HTMLElement;
   setTitle(title: string): void;
+  /** Scrolls it into sight when it opens: in a narrow panel it stands below the video. */
+  setShown(isShown: boolean): void;
 }
 
 /** A closable section above the completions, for a closer look at them. */
@@ -19,5 +21,15 @@ export function createInspector(className: string, label: string, onClose: () =>
     body,
   ]);
   node.hidden = true;
-  return { node, tools, body, setTitle: (text) => setText(title, text) };
+  return {
+    node,
+    tools,
+    body,
+    setTitle: (text) => setText(title, text),
+    setShown: (isShown) => {
+      if (node.hidden !== isShown) return;
+      node.hidden = !isShown;
+      if (isShown) queueMicrotask(() => node.scrollIntoView({ block: "nearest" }));
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { rolloutFlags } from "../../../src/protocol/rolloutIndex.ts";
-import { element, setAttribute, setHidden, setText, setTitle } from "../../dom.ts";
+import { element, setAttribute, setHidden, setTitle } from "../../dom.ts";
 import { icon } from "../../icons.ts";
 import { columnValue } from "../list/columnText.ts";
 import type { RolloutTable } from "../list/rolloutTable.ts";
@@ -19,12 +19,13 @@ export interface ShownRows {
 const valueCells = 3;
 
 export function createListRow(shown: () => ShownRows): VirtualRow {
-  const step = element("span", { class: "list-step", role: "gridcell" });
+  const step = cell("list-step");
   const flag = element("span", { class: "list-flag", attributes: { "aria-hidden": "true" } }, [icon("warning")]);
-  const prompt = element("span", { class: "list-prompt" });
-  const promptCell = element("span", { class: "list-prompt-cell", role: "gridcell" }, [flag, prompt]);
-  const values = Array.from({ length: valueCells }, () => element("span", { class: "list-value", role: "gridcell" }));
-  const node = element("div", { class: "list-row", role: "row" }, [step, promptCell, ...values]);
+  const prompt = cell("list-prompt", "presentation");
+  const promptCell = element("span", { class: "list-prompt-cell", role: "gridcell" }, [flag, prompt.node]);
+  const values = Array.from({ length: valueCells }, () => cell("list-value"));
+  const cells = [step.node, promptCell, ...values.map((value) => value.node)];
+  const node = element("div", { class: "list-row", role: "row" }, cells);
   return {
     node,
     show: (index) => {
@@ -36,18 +37,24 @@ export function createListRow(shown: () => ShownRows): VirtualRow {
       node.dataset["index"] = String(index);
       setAttribute(node, "aria-rowindex", String(index + 2)); // the heading is the first
       setAttribute(node, "aria-selected", String(index === selected));
-      setText(step, String(group.step));
-      setText(prompt, `${group.example} · ${row - group.firstRow + 1}`);
+      step.text.data = String(group.step);
+      prompt.text.data = `${group.example} · ${row - group.firstRow + 1}`;
       const problems = flagTexts(table.flags_R[row] ?? 0);
       setHidden(flag, problems.length === 0);
       setTitle(node, [`${table.datasets[group.dataset] ?? ""} · ${group.example}`, ...problems].join("\n"));
-      values.forEach((cell, position) => {
+      values.forEach((value, position) => {
         const column = columns[position + 1];
-        setHidden(cell, column === undefined);
-        if (column !== undefined) setText(cell, columnValue(column, table.columns.get(column)?.[row] ?? NaN));
+        setHidden(value.node, column === undefined);
+        if (column !== undefined) value.text.data = columnValue(column, table.columns.get(column)?.[row] ?? NaN);
       });
     },
   };
+}
+
+/** A cell whose text node stays: a new one for each row that scrolls in costs most of a frame. */
+function cell(className: string, role = "gridcell"): { readonly node: HTMLElement; readonly text: Text } {
+  const text = document.createTextNode("");
+  return { node: element("span", { class: className, role }, [text]), text };
 }
 
 function flagTexts(flags: number): readonly string[] {

@@ -45,6 +45,7 @@ export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (c
       const isShown = shownGroup(state) !== null;
       setHidden(body, !isShown);
       setHidden(stage, !hasStage(state));
+      body.classList.toggle("without-stage", !hasStage(state));
       const isStale = state.loaded !== null && state.loaded.step !== state.selection?.step;
       body.classList.toggle("stale", isStale);
       setAttribute(body, "aria-busy", String(isStale));

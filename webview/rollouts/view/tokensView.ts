@@ -1,5 +1,5 @@
 import type { TokenDetail } from "../../../src/protocol/messages.ts";
-import { element, setAttribute, setHidden, setText, whenChanged } from "../../dom.ts";
+import { element, setAttribute, setText, whenChanged } from "../../dom.ts";
 import { clamp } from "../geometry.ts";
 import type { CompletionView } from "../groupModel.ts";
 import { shownCompletion } from "../state.ts";
@@ -39,7 +39,7 @@ export function createTokensView(dispatch: Dispatch): View {
     node: panel.node,
     render: (state) => {
       const completion: CompletionView | null = shownCompletion(state);
-      setHidden(panel.node, !state.tokens.isOn || completion === null);
+      panel.setShown(state.tokens.isOn && completion !== null);
       if (!state.tokens.isOn || completion === null) return;
       panel.setTitle(`Tokens of rollout ${completion.k + 1}`);
       for (const { shading, toggle } of choices) toggle.setPressed(shading === state.tokens.shading);
