@@ -210,6 +210,7 @@ test("a text that is written over is scored live, and taken back", async () => {
     assert.equal(changes[1], "Rollout 2: advantage +0.04 → −0.10");
     assert.equal(await page.locator(".card.is-edited").getAttribute("data-completion"), "0");
     assert.equal(await page.locator("#lane-0 .bar").getAttribute("data-end-sec"), "5.2");
+    assert.equal(await page.locator(".flag").innerText(), "What if: 1 completion edited");
     assert.equal(await page.evaluate(() => document.activeElement?.className), "edit-text", "the focus stays");
     await viewer.send({ kind: "action", action: "undoEdit" });
     assert.match(await page.locator(".edit-text").inputValue(), /^<think>The square enters/);
