@@ -53,12 +53,10 @@ after(async () => {
 });
 
 scene("the palette offers the commands", async () => {
-  const titles = await waitFor("the commands in the palette", patienceMs, async () => {
-    const found = await paletteTitles(page, "RFT: ");
-    return found.includes("RFT: Start RFT Run") && found;
-  });
-  for (const title of ["Stop Run", "Resume Run", "Open Rollouts", "Try the Demo", "Show Engine Log", "Doctor"]) {
-    assert.ok(titles.includes(`RFT: ${title}`), `${title} is missing in ${titles.join(", ")}`);
+  // Asked for one by one: the palette shows as many as fit.
+  for (const name of ["Start RFT Run", "Stop Run", "Resume Run", "Open Rollouts", "Try the Demo", "Doctor"]) {
+    const title = `RFT: ${name}`;
+    await waitFor(title, patienceMs, async () => (await paletteTitles(page, title)).includes(title));
   }
 });
 
