@@ -96,18 +96,7 @@ export class Application {
     this.documents = this.scope.add(
       new DocumentFeature({ engine, registry, columns, extensionId, showRollout, showError: fail }),
     );
-    this.scope.add(
-      new RunsView(
-        registry,
-        fail,
-        once(() => void this.lookForFfmpeg()),
-      ),
-    );
-    this.scope.add(createStatusItem(registry));
-    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
-    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
-    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
-    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
+    this.joinWorkbench(fail);
   }
 
   async start(): Promise<void> {
@@ -123,6 +112,23 @@ export class Application {
     const { engine } = this;
     await engine.shutdown();
     this.scope.dispose();
+  }
+
+  /** What the workbench shows of the runs, and what it is heard for. */
+  private joinWorkbench(fail: (error: unknown) => void): void {
+    const { registry } = this;
+    this.scope.add(
+      new RunsView(
+        registry,
+        fail,
+        once(() => void this.lookForFfmpeg()),
+      ),
+    );
+    this.scope.add(createStatusItem(registry));
+    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
+    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
+    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
+    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
   }
 
   private handlers(): CommandHandlers {

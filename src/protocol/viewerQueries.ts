@@ -7,7 +7,7 @@ import type { EditedCompletion } from "./rewardMessages.ts";
  * to, so that the page can drop one that it no longer waits for; `reason` says in words why there is none.
  */
 export type ViewerQuery =
-  /** The columns of all rollouts; `steps` that the page knows of. */
+  /** The columns of all rollouts; `steps` of the run that the page knows of, 0 for the first time. */
   | { readonly kind: "needIndex"; readonly steps: number }
   /** Rollouts of the whole run by their text; a new one takes the place of the one before. `rollouts` that the page knows of. */
   | ({ readonly kind: "search"; readonly rollouts: number } & SearchQuery)

@@ -33,7 +33,7 @@ test("nothing that is for a closer look is open at first", async () => {
 test("the list shows the run's rollouts, only those in sight as elements, and a click goes to one", async () => {
   await withPage({}, async (viewer) => {
     await openList(viewer);
-    assert.deepEqual(await lastPosted(viewer, "needIndex"), { kind: "needIndex", steps: 42 });
+    assert.deepEqual(await lastPosted(viewer, "needIndex"), { kind: "needIndex", steps: 0 });
     assert.equal(await countText(viewer), "1,344 rollouts");
     assert.ok((await viewer.page.locator(".list-row").count()) < 80);
     assert.deepEqual(await rowTexts(viewer, 2), ["42 clip_142_0 · 1 1.91 +1.09", "42 clip_142_0 · 2 1.24 +0.04"]);
@@ -102,6 +102,18 @@ test("a text is searched for once the typing rests, by the keyboard from anywher
     await settle(page);
     assert.equal((await lastPosted(viewer, "stopSearch"))?.kind, "stopSearch");
     assert.equal(await countText(viewer), "1,344 rollouts");
+  });
+});
+
+test("a list that was open is asked for before the run is known, and once", async () => {
+  const shown = { list: true, tokens: false, seen: false, boxes: true };
+  const state = { version: 2, selection: null, timeSec: null, speed: 1, isReasoningOpen: true, shown };
+  await withPage({ state }, async (viewer) => {
+    const kinds = (await viewer.posted()).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ["ready", "needIndex", "selected", "needStep", "needFrames"]);
+    await giveIndex(viewer);
+    assert.equal(await countText(viewer), "1,344 rollouts");
+    assert.equal((await viewer.posted()).filter(({ kind }) => kind === "needIndex").length, 1);
   });
 });
 

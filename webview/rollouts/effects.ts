@@ -22,6 +22,11 @@ export function messagesFor(before: ViewerState, after: ViewerState): readonly V
   return messages;
 }
 
+/** What the host is asked for as soon as the page is there: what was open when its document was thrown away. */
+export function messagesAtStart(state: ViewerState): readonly ViewerToHost[] {
+  return needs.flatMap((need) => need(state) ?? []);
+}
+
 /** What the host is asked because of an event alone: the page stays as it is. */
 export function messagesOf(event: ViewerEvent, state: ViewerState): readonly ViewerToHost[] {
   if (event.kind === "openShortcuts") return [{ kind: "openShortcuts" }];
@@ -48,10 +53,13 @@ const needs: readonly ((state: ViewerState) => ViewerToHost | null)[] = [
     const { step, group } = line;
     return state.frames.has(frameKey(step, group)) ? null : { kind: "needFrames", step, group };
   },
-  ({ list, run }) => {
-    // A run that goes on has more rollouts than the list: what was asked for is told apart by the number of its steps.
+  ({ list: { isOpen, source, problem }, run }) => {
+    if (!isOpen) return null;
+    // Asked for at once, before the run is known: a long one takes both a while.
+    if (source === null && problem === null) return { kind: "needIndex", steps: 0 };
+    // A run that goes on has more rollouts than the list; the number of its steps tells one question from the next.
     const steps = run?.rolloutSteps.length ?? 0;
-    return list.isOpen && steps > 0 && list.source?.steps !== steps ? { kind: "needIndex", steps } : null;
+    return steps > 0 && source?.steps !== steps ? { kind: "needIndex", steps } : null;
   },
   searchOf,
   (state) => {

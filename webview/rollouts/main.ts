@@ -3,7 +3,7 @@ import type { HostToViewer, ViewerToHost } from "../../src/protocol/view.ts";
 import { registerControls } from "../controls.ts";
 import { acquireHost } from "../host.ts";
 import { keepKeysOfControls } from "../keyboard.ts";
-import { messagesFor, messagesOf } from "./effects.ts";
+import { messagesAtStart, messagesFor, messagesOf } from "./effects.ts";
 import { createIndexLoader } from "./list/loadIndex.ts";
 import { createPlayback } from "./playback.ts";
 import { initialState, readSavedState, savedStateOf } from "./state.ts";
@@ -24,6 +24,7 @@ function start(): void {
   page.render(state, null);
   host.onDidReceive(dispatch);
   host.post({ kind: "ready", selection: state.selection });
+  for (const message of messagesAtStart(state)) host.post(message);
 
   function dispatch(event: ViewerEvent): void {
     for (const message of messagesOf(event, state)) host.post(message);

@@ -17,7 +17,13 @@ export function createIndexLoader(dispatch: Dispatch): { render(state: ViewerSta
       },
     );
   });
-  return { render: (state) => load(state.list.source) };
+  // A long run's table takes a moment to make: the rollouts that are looked at go first.
+  return { render: (state) => load(isShowing(state) ? state.list.source : null) };
+}
+
+/** Whether the page shows what it was opened for, as far as there is anything. */
+function isShowing({ run, loaded }: ViewerState): boolean {
+  return loaded !== null || (run !== null && run.rolloutSteps.length === 0);
 }
 
 /** The blocks that the host has told of: what is added meanwhile comes with its next word. */

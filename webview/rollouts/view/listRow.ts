@@ -22,7 +22,9 @@ export function createListRow(shown: () => ShownRows): VirtualRow {
   const step = cell("list-step");
   const flag = element("span", { class: "list-flag", attributes: { "aria-hidden": "true" } }, [icon("warning")]);
   const prompt = cell("list-prompt", "presentation");
-  const promptCell = element("span", { class: "list-prompt-cell", role: "gridcell" }, [flag, prompt.node]);
+  const number = cell("list-number", "presentation");
+  const inPrompt = [flag, prompt.node, number.node];
+  const promptCell = element("span", { class: "list-prompt-cell", role: "gridcell" }, inPrompt);
   const values = Array.from({ length: valueCells }, () => cell("list-value"));
   const cells = [step.node, promptCell, ...values.map((value) => value.node)];
   const node = element("div", { class: "list-row", role: "row" }, cells);
@@ -38,7 +40,8 @@ export function createListRow(shown: () => ShownRows): VirtualRow {
       setAttribute(node, "aria-rowindex", String(index + 2)); // the heading is the first
       setAttribute(node, "aria-selected", String(index === selected));
       step.text.data = String(group.step);
-      prompt.text.data = `${group.example} · ${row - group.firstRow + 1}`;
+      prompt.text.data = group.example;
+      number.text.data = `· ${row - group.firstRow + 1}`; // stays when a long name is cut
       const problems = flagTexts(table.flags_R[row] ?? 0);
       setHidden(flag, problems.length === 0);
       setTitle(node, [`${table.datasets[group.dataset] ?? ""} · ${group.example}`, ...problems].join("\n"));
