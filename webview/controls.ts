@@ -43,6 +43,8 @@ export function textButton(label: string, kind: "primary" | "secondary", onPress
 
 export interface IconButtonControl extends ButtonControl {
   setIcon(name: IconName): void;
+  /** Whether what the button opens is open. */
+  setPressed(isPressed: boolean): void;
 }
 
 export function iconButton(name: IconName, label: string, onPress: () => void): IconButtonControl {
@@ -58,6 +60,7 @@ export function iconButton(name: IconName, label: string, onPress: () => void): 
       shown = next;
       node.replaceChildren(icon(next));
     },
+    setPressed: (isPressed) => setAttribute(node, "aria-pressed", String(isPressed)),
   };
 
   function setLabel(text: string): void {
@@ -144,6 +147,46 @@ export function numberField(label: string, onCommit: (value: number) => void): N
       shown = value;
       node.value = value === null ? "" : String(value);
     },
+  };
+}
+
+export interface TextFieldControl {
+  readonly node: HTMLElement;
+  setValue(value: string): void;
+  setEnabled(enabled: boolean): void;
+  focus(): void;
+}
+
+/** A field that tells what is in it once the typing rests. */
+export function searchField(label: string, placeholder: string, onType: (value: string) => void): TextFieldControl {
+  const restMs = 150;
+  const node = create<TextField>("vscode-text-field");
+  node.setAttribute("aria-label", label);
+  node.setAttribute("placeholder", placeholder);
+  let told = "";
+  let timer = 0;
+  const tell = (): void => {
+    window.clearTimeout(timer);
+    if (node.value === told) return;
+    told = node.value;
+    onType(told);
+  };
+  node.addEventListener("input", () => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(tell, restMs);
+  });
+  node.addEventListener("change", tell);
+  return {
+    node,
+    setValue: (value) => {
+      if (value === told) return;
+      told = value;
+      node.value = value;
+    },
+    setEnabled: (enabled) => {
+      if (node.disabled === enabled) node.disabled = !enabled;
+    },
+    focus: () => node.focus(),
   };
 }
 

@@ -67,13 +67,13 @@ export class Application {
     const { extensionPath: extensionDir } = context;
     const activeRunDir = () => this.viewers.onScreen?.runDir;
     this.lint = this.scope.add(new LintFeature({ engine, registry, log, extensionDir, activeRunDir }));
+    const columns = new RunColumns(engine);
     this.viewers = this.scope.add(
-      new ViewerPanels({ engine, registry, paths, workspaceState: context.workspaceState, showError: fail }),
+      new ViewerPanels({ engine, registry, columns, paths, workspaceState: context.workspaceState, showError: fail }),
     );
     const { viewers } = this;
     this.scope.add(new RolloutsEditor(viewers, paths));
     this.doctor = this.scope.add(new Doctor());
-    const columns = new RunColumns(engine);
     const showRollout = (runDir: string, id: string) => viewers.show(runDir, id);
     this.rewards = this.scope.add(
       new RewardFeature({ engine, registry, columns, log, onScreen: () => viewers.onScreen, showRollout }),
@@ -107,7 +107,7 @@ export class Application {
     );
     this.dashboard = this.scope.add(this.createDashboard(fail));
     this.imports = this.createImports();
-    this.listen(fail);
+    this.joinWorkbench(fail);
   }
 
   async start(): Promise<void> {
@@ -123,6 +123,23 @@ export class Application {
     const { engine } = this;
     await engine.shutdown();
     this.scope.dispose();
+  }
+
+  /** What the workbench shows of the runs, and what it is heard for. */
+  private joinWorkbench(fail: (error: unknown) => void): void {
+    const { registry } = this;
+    this.scope.add(
+      new RunsView(
+        registry,
+        fail,
+        once(() => void this.lookForFfmpeg()),
+      ),
+    );
+    this.scope.add(createStatusItem(registry));
+    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
+    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
+    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
+    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
   }
 
   private handlers(): CommandHandlers {
@@ -175,22 +192,6 @@ export class Application {
     const { registry, folders, log, viewers } = this;
     const { workspaceState } = this.context;
     return new ImportFeature({ registry, folders, workspaceState, log, openViewer: (runDir) => viewers.open(runDir) });
-  }
-
-  private listen(fail: (error: unknown) => void): void {
-    const { registry } = this;
-    this.scope.add(
-      new RunsView(
-        registry,
-        fail,
-        once(() => void this.lookForFfmpeg()),
-      ),
-    );
-    this.scope.add(createStatusItem(registry));
-    this.scope.add(registry.onNotice((notice) => void showNotice(notice)));
-    this.scope.add(registerCommands(this.handlers(), this.engine, fail));
-    this.scope.add(vscode.workspace.onDidChangeConfiguration((event) => this.configurationChanged(event)));
-    this.scope.add(this.engine.onDidChangeState(() => this.engineChanged()));
   }
 
   private startRun(argument: unknown): Promise<void> {

@@ -1,11 +1,11 @@
 import * as vscode from "vscode";
 import type { ViewerAction } from "../protocol/view.ts";
 import { viewerActions } from "../protocol/view.ts";
-import { commandTable, viewerCommandIds, type CommandId } from "./commands.ts";
+import { commandTable, type CommandId } from "./commands.ts";
 import type { EngineClient } from "./engine/engineClient.ts";
 import { DisposableStore, type Disposable } from "./lifetime.ts";
+import { viewerCommandId, type ViewerCommandId } from "./viewerCommands.ts";
 
-type ViewerCommandId = (typeof viewerCommandIds)[ViewerAction];
 type Result = void | PromiseLike<void>;
 
 /** A handler that needs a running engine cannot be written without one; all viewer actions share one handler. */
@@ -45,11 +45,11 @@ export function registerCommands(
       register(id, handler as (argument: unknown) => Result);
     }
   }
-  for (const action of viewerActions) register(viewerCommandIds[action], () => handlers.viewerAction(action));
+  for (const action of viewerActions) register(viewerCommandId(action), () => handlers.viewerAction(action));
   return scope;
 }
 
-const viewerIds: ReadonlySet<string> = new Set(Object.values(viewerCommandIds));
+const viewerIds: ReadonlySet<string> = new Set(viewerActions.map(viewerCommandId));
 
 function isHandled(id: string): id is Exclude<CommandId, ViewerCommandId> {
   return id in commandTable && !viewerIds.has(id);

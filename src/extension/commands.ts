@@ -1,4 +1,4 @@
-import type { ViewerAction } from "../protocol/view.ts";
+import { viewerCommandTable } from "./viewerCommands.ts";
 
 /**
  * Every command of the extension. package.json contributes exactly these rows (test/extension/manifest.test.ts).
@@ -54,43 +54,10 @@ export const commandTable = {
   "videoRft.copyRolloutLink": { title: "Copy Rollout Link", needsEngine: false, ofRow: true },
   "videoRft.goToRollout": { title: "Go to Rollout…", needsEngine: true },
   "videoRft.explainDiagnostic": { title: "Explain Finding…", needsEngine: false },
-  "videoRft.viewer.nextRollout": { title: "Next Rollout", needsEngine: false, key: "n" },
-  "videoRft.viewer.previousRollout": { title: "Previous Rollout", needsEngine: false, key: "p" },
-  "videoRft.viewer.nextGroup": { title: "Next Group", needsEngine: false, key: "g" },
-  "videoRft.viewer.previousGroup": { title: "Previous Group", needsEngine: false, key: "shift+g" },
-  "videoRft.viewer.nextStep": { title: "Next Step", needsEngine: false, key: "shift+n" },
-  "videoRft.viewer.previousStep": { title: "Previous Step", needsEngine: false, key: "shift+p" },
-  "videoRft.viewer.followLatest": { title: "Follow the Latest Step", needsEngine: false, key: "f" },
-  "videoRft.viewer.playPause": { title: "Play or Pause", needsEngine: false, key: "space" },
-  "videoRft.viewer.nextFrame": { title: "Next Frame", needsEngine: false, key: "." },
-  "videoRft.viewer.previousFrame": { title: "Previous Frame", needsEngine: false, key: "," },
-  "videoRft.viewer.firstFrame": { title: "First Frame", needsEngine: false, key: "home" },
-  "videoRft.viewer.lastFrame": { title: "Last Frame", needsEngine: false, key: "end" },
-  "videoRft.viewer.toggleReasoning": { title: "Fold or Unfold Reasoning", needsEngine: false, key: "e" },
-  "videoRft.viewer.seekToPredictionStart": { title: "Go to Start of Prediction", needsEngine: false, key: "s" },
-  "videoRft.viewer.seekToTruthStart": { title: "Go to Start of Truth", needsEngine: false, key: "t" },
+  ...viewerCommandTable,
 } as const satisfies Readonly<Record<`videoRft.${string}`, CommandRow>>;
 
 export type CommandId = keyof typeof commandTable;
-
-/** Ids of the commands that act on the viewer page; a missing row is a compile error. */
-export const viewerCommandIds = {
-  nextRollout: "videoRft.viewer.nextRollout",
-  previousRollout: "videoRft.viewer.previousRollout",
-  nextGroup: "videoRft.viewer.nextGroup",
-  previousGroup: "videoRft.viewer.previousGroup",
-  nextStep: "videoRft.viewer.nextStep",
-  previousStep: "videoRft.viewer.previousStep",
-  followLatest: "videoRft.viewer.followLatest",
-  playPause: "videoRft.viewer.playPause",
-  nextFrame: "videoRft.viewer.nextFrame",
-  previousFrame: "videoRft.viewer.previousFrame",
-  firstFrame: "videoRft.viewer.firstFrame",
-  lastFrame: "videoRft.viewer.lastFrame",
-  toggleReasoning: "videoRft.viewer.toggleReasoning",
-  seekToPredictionStart: "videoRft.viewer.seekToPredictionStart",
-  seekToTruthStart: "videoRft.viewer.seekToTruthStart",
-} as const satisfies Readonly<Record<ViewerAction, CommandId>>;
 
 /** Context keys that the manifest's `when` clauses read. */
 export const contextKeys = {

@@ -1,8 +1,10 @@
 import type { BoundingBox, Segment } from "./tasks.ts";
-import type { MetricsRecord, RolloutLine, RunState } from "./records.ts";
+import type { RolloutLine, RunState } from "./records.ts";
+import type { ViewerAnswer, ViewerQuery } from "./viewerQueries.ts";
 
 /** Messages between the extension host and the rollout viewer page. Payloads are complete snapshots, never deltas. */
 export type HostToViewer =
+  | ViewerAnswer
   | { readonly kind: "run"; readonly run: ViewerRun }
   | { readonly kind: "step"; readonly step: number; readonly groups: readonly RolloutLine[] }
   /** Webview URIs of the frames, in frame order; empty with a reason when they cannot be had. */
@@ -21,6 +23,7 @@ export type HostToViewer =
   | { readonly kind: "action"; readonly action: ViewerAction };
 
 export type ViewerToHost =
+  | ViewerQuery
   | { readonly kind: "ready"; readonly selection: ViewerSelection | null }
   | { readonly kind: "needStep"; readonly step: number }
   | { readonly kind: "needFrames"; readonly step: number; readonly group: number }
@@ -50,7 +53,8 @@ export interface ViewerRun {
   readonly state: RunState;
   readonly alive: boolean;
   readonly rolloutSteps: readonly number[];
-  readonly metrics: readonly MetricsRecord[];
+  /** Mean reward of each of these steps; null while it is not known. */
+  readonly rewards: readonly (number | null)[];
 }
 
 export interface ViewerSelection {
@@ -67,14 +71,39 @@ export const viewerActions = [
   "previousGroup",
   "nextStep",
   "previousStep",
+  "firstStep",
+  "lastStep",
   "followLatest",
   "playPause",
+  "loopSegment",
   "nextFrame",
   "previousFrame",
   "firstFrame",
   "lastFrame",
-  "toggleReasoning",
+  "forward",
+  "back",
+  "forwardFar",
+  "backFar",
+  "nextEdge",
+  "previousEdge",
   "seekToPredictionStart",
   "seekToTruthStart",
+  "toggleReasoning",
+  "toggleTokens",
+  "nextShading",
+  "toggleBoxes",
+  "toggleSeen",
+  "toggleList",
+  "search",
+  "nextListed",
+  "previousListed",
+  "compare",
+  "nextCompared",
+  "previousCompared",
+  "editCompletion",
+  "undoEdit",
+  "resetEdits",
+  "copyLink",
+  "showShortcuts",
 ] as const;
 export type ViewerAction = (typeof viewerActions)[number];

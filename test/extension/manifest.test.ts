@@ -11,8 +11,8 @@ import {
   contributedKeybindings,
   hiddenFromPalette,
   trustCondition,
-  viewerCommandIds,
 } from "../../src/extension/commands.ts";
+import { keyText, viewerCommandId, viewerCommandTable, viewerShortcuts } from "../../src/extension/viewerCommands.ts";
 
 interface ToolRow {
   readonly name: string;
@@ -69,12 +69,30 @@ test("package.json contributes exactly the keys of the table", () => {
 });
 
 test("every viewer action is a command with a key of its own, which acts on the focused page only", () => {
-  assert.deepEqual(Object.keys(viewerCommandIds), [...viewerActions]);
+  assert.deepEqual(new Set(Object.keys(viewerCommandTable)), new Set(viewerActions.map(viewerCommandId)));
   const keybindings = contributedKeybindings();
-  const keys = Object.values(viewerCommandIds).map((id) => keybindings.find((binding) => binding.command === id)?.key);
+  const keys = viewerActions.map(
+    (action) => keybindings.find((binding) => binding.command === viewerCommandId(action))?.key,
+  );
   assert.equal(new Set(keys).size, viewerActions.length);
   assert.ok(!keys.includes(undefined));
   for (const { when } of keybindings) assert.match(when, new RegExp(`^${contextKeys.viewerFocused} && !inputFocus`));
+});
+
+test("the cheat sheet has every viewer command under its heading, with its key as people write it", () => {
+  const shortcuts = viewerShortcuts(false);
+  assert.deepEqual(
+    [...new Set(shortcuts.map(({ section }) => section))],
+    ["Go to", "Play", "Look closer", "Find and compare", "What if"],
+  );
+  assert.equal(shortcuts.length, viewerActions.length);
+  assert.equal(shortcuts.find(({ title }) => title === "Previous Group")?.key, "Shift+G");
+  const keys = ["space", "shift+right", "shift+/", "shift+[", "n"];
+  assert.deepEqual(
+    keys.map((key) => keyText(key, false)),
+    ["Space", "Shift+→", "?", "{", "N"],
+  );
+  assert.equal(keyText("shift+home", true), "⇧Home");
 });
 
 test("what executes something of the workspace is off without trust", () => {

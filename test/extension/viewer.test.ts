@@ -6,6 +6,7 @@ import type { ViewerSelection } from "../../src/protocol/view.ts";
 import type { TrackedRun } from "../../src/extension/runs/runView.ts";
 import { readOpenViewers, viewerTitle } from "../../src/extension/viewer/openViewers.ts";
 import { escapeHtml, rolloutsPageHtml } from "../../src/extension/viewer/pageHtml.ts";
+import type { AnswerPorts } from "../../src/extension/viewer/viewerAnswers.ts";
 import { isViewerMessage, ViewerHost } from "../../src/extension/viewer/viewerHost.ts";
 import { runDetails, runState, runSummary, trackedRun } from "./records.ts";
 
@@ -45,8 +46,15 @@ function viewer() {
           break;
         case "action":
           sent.push(message.action);
+          break;
+        case "shortcuts":
+          break;
+        default:
+          sent.push(`${message.kind} ${JSON.stringify(message)}`);
       }
     },
+    ...answerPorts(),
+    shortcuts: [],
     runCommand: (command) => sent.push(`command ${command}`),
     rolloutCommand: (command, id) => sent.push(`${command} ${id}`),
     failed: (error) => sent.push(`failed ${String(error)}`),
@@ -60,6 +68,21 @@ function viewer() {
     await host.groupsWritten(step);
   };
   return { folder, sent, host, written };
+}
+
+/** A run folder without an index, tokens or rewards. */
+function answerPorts(): Omit<AnswerPorts, "toUri" | "post" | "failed"> {
+  const none = (): Promise<never> => Promise.reject(new UserError({ code: "not-found", message: "there is none" }));
+  return {
+    index: none,
+    columns: none,
+    search: none,
+    tokens: none,
+    scoreEdited: none,
+    runs: () => [],
+    group: none,
+    openShortcuts: () => undefined,
+  };
 }
 
 function failedGroup(step: number, group: number): FailedGroupRecord {
@@ -204,7 +227,7 @@ test("the page's policy allows its own script, sheet, images and fonts, and noth
   });
   assert.match(
     html,
-    /content="default-src &#39;none&#39;; img-src https:\/\/r\.test; font-src https:\/\/r\.test; style-src https:\/\/r\.test; script-src &#39;nonce-n0nce&#39;; base-uri &#39;none&#39;; form-action &#39;none&#39;"/,
+    /content="default-src &#39;none&#39;; img-src https:\/\/r\.test; font-src https:\/\/r\.test; connect-src https:\/\/r\.test; style-src https:\/\/r\.test; script-src &#39;nonce-n0nce&#39;; base-uri &#39;none&#39;; form-action &#39;none&#39;"/,
   );
   assert.match(html, /<script defer nonce="n0nce" src="https:\/\/r\.test\/rollouts\.js\?a=1&amp;b=2"><\/script>/);
   assert.doesNotMatch(html, /<img|unsafe-inline|unsafe-eval/);

@@ -53,11 +53,18 @@ after(async () => {
 });
 
 scene("the palette offers the commands", async () => {
-  // One by one: the palette makes rows for what can be seen of its list, and there are more commands than that.
-  for (const title of ["Start RFT Run", "Stop Run", "Resume Run", "Open Rollouts", "Open Dashboard", "Doctor"]) {
-    await waitFor(`${title} in the palette`, patienceMs, async () =>
-      (await paletteTitles(page, `RFT: ${title}`)).includes(`RFT: ${title}`),
-    );
+  // Asked for one by one: the palette shows as many as fit.
+  for (const name of [
+    "Start RFT Run",
+    "Stop Run",
+    "Resume Run",
+    "Open Rollouts",
+    "Open Dashboard",
+    "Try the Demo",
+    "Doctor",
+  ]) {
+    const title = `RFT: ${name}`;
+    await waitFor(title, patienceMs, async () => (await paletteTitles(page, title)).includes(title));
   }
 });
 
@@ -149,6 +156,37 @@ scene("boxes lie on the frame where the record has them", async () => {
     .click();
   await framesAreShown(frame);
   await screenshot(page, "rollouts-tracking");
+});
+
+scene("all rollouts of the run are listed, and a click goes to one", async () => {
+  const frame = await viewer();
+  await runCommand(page, "RFT: Show or Hide the Rollout List");
+  const rows = frame.locator(".list-row:not([hidden])");
+  await rows.first().waitFor({ timeout: patienceMs });
+  const steps = readState(runDir)?.step ?? 0;
+  const count = Array.from({ length: steps }, (_, index) => readGroups(runDir, index + 1))
+    .flat()
+    .reduce((sum, group) => sum + group.completions.length, 0);
+  assert.equal(await frame.locator(".list-count").innerText(), `${count.toLocaleString("en-US")} rollouts`);
+  await rows.first().click();
+  await waitFor("the newest step", patienceMs, async () => (await shownStep(frame)) === steps);
+  await screenshot(page, "rollouts-list");
+  await runCommand(page, "RFT: Show or Hide the Rollout List");
+});
+
+scene("what a completion might have said is scored by the run's own rewards", async () => {
+  const { frame, group } = await showGroup("temporal-grounding");
+  assert.equal(group.truth.task, "temporal-grounding");
+  if (group.truth.task !== "temporal-grounding") return;
+  const { startSec, endSec } = group.truth.segment;
+  await runCommand(page, "RFT: Edit Completion");
+  await frame.locator(".edit-text").fill(`<answer>${startSec} to ${endSec}</answer>`);
+  const changed = frame.locator(".edit-changes li", { hasText: /\(edited\): reward/ });
+  await changed.waitFor({ timeout: patienceMs });
+  await screenshot(page, "rollouts-what-if");
+  await runCommand(page, "RFT: Take Back All Edits of the Group");
+  await changed.waitFor({ state: "detached", timeout: patienceMs });
+  await runCommand(page, "RFT: Edit Completion");
 });
 
 scene("Resume Run goes on where it stopped", async () => {

@@ -22,6 +22,8 @@ export interface WebviewPage<Incoming, Outgoing> {
 export interface PageBrowser<Incoming, Outgoing> {
   /** URI of frame `index`. */
   frameUri(index: number): string;
+  /** URI under which these bytes are served from now on. */
+  serve(name: string, bytes: Uint8Array): string;
   open(options: {
     theme: Theme;
     width: number;
@@ -46,7 +48,7 @@ export async function startPageBrowser<Incoming, Outgoing>(
   name: "rollouts" | "dashboard",
   frames: readonly Buffer[],
 ): Promise<PageBrowser<Incoming, Outgoing>> {
-  const files = await buildPage(name);
+  const files = new Map<string, string | Uint8Array>(await buildPage(name));
   const server = http.createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const frame = frames[Number(/^\/frame-(\d+)\.png$/.exec(url.pathname)?.[1])];
@@ -66,6 +68,10 @@ export async function startPageBrowser<Incoming, Outgoing>(
   const browser = await launch();
   return {
     frameUri: (index) => `${origin}/frame-${index}.png`,
+    serve: (name, bytes) => {
+      files.set(`/${name}`, bytes);
+      return `${origin}/${name}`;
+    },
     open: (options) => openPage(browser, origin, options),
     close: async () => {
       await browser.close();
@@ -149,6 +155,7 @@ function html(name: string): string {
     "default-src 'none'",
     "img-src 'self'",
     "style-src 'self'",
+    "connect-src 'self'",
     "font-src 'self'",
     `script-src 'nonce-${nonce}'`,
   ].join("; ");

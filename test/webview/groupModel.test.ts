@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boxAt, buildGroup, firstTimeSec, positionTimeSec } from "../../webview/rollouts/groupModel.ts";
 import { overlayShapes } from "../../webview/rollouts/overlay.ts";
-import { rewardSeries, runStatus } from "../../webview/rollouts/runStatus.ts";
+import { runStatus } from "../../webview/rollouts/runStatus.ts";
 import { sampleGroups, sampleRun, squareAt } from "./sample.ts";
 
 const [grounding, tracking, groundedQa, choice] = sampleGroups(1);
@@ -71,8 +71,8 @@ test("boxes are those of the nearest position", () => {
 
 test("the overlay draws others, selection, truth and a hovered box, from back to front", () => {
   const group = buildGroup(tracking);
-  const hovered = { kind: "box", box: squareAt(3) } as const;
-  const shapes = overlayShapes(group, group.completions[4] ?? null, 0, hovered);
+  const extras = { highlight: { source: "text", kind: "box", box: squareAt(3) }, evidence: null } as const;
+  const shapes = overlayShapes(group, group.completions[4] ?? null, 0, { ...extras, areOthersShown: true });
   assert.deepEqual(
     shapes.map((shape) => `${shape.role} ${shape.tone}`),
     [
@@ -88,7 +88,13 @@ test("the overlay draws others, selection, truth and a hovered box, from back to
       "highlight neutral",
     ],
   );
-  assert.deepEqual(overlayShapes(buildGroup(grounding), null, 0, null), []);
+  const alone = overlayShapes(group, group.completions[4] ?? null, 0, { ...extras, areOthersShown: false });
+  assert.deepEqual(
+    alone.map((shape) => shape.role),
+    ["prediction", "truth", "highlight"],
+  );
+  const nothing = { highlight: null, evidence: null, areOthersShown: true };
+  assert.deepEqual(overlayShapes(buildGroup(grounding), null, 0, nothing), []);
 });
 
 test("the first time of a prediction", () => {
@@ -123,9 +129,4 @@ test("the run's state in words", () => {
     text({ alive: false, state: { ...state, status: "failed" } }),
     "Failed after step 42 of 200 (error) resume",
   );
-});
-
-test("a step without metrics leaves a gap in the reward curve", () => {
-  const run = sampleRun({ metrics: [{ version: 1, step: 2, metrics: { reward: 0.5 } }] }, 3);
-  assert.deepEqual(rewardSeries(run), [null, 0.5, null]);
 });

@@ -7,6 +7,8 @@ import { attack, frameCount, sampleGroups, sampleRun, squareAt, trackTruth } fro
 
 useBrowser();
 
+const nothingOpen = { list: false, tokens: false, seen: false, boxes: true };
+
 test("the page says it is ready and asks for what it lacks", async () => {
   await withPage({}, async (viewer) => {
     const posted = await viewer.posted();
@@ -307,7 +309,7 @@ test("a snapshot without news touches nothing of the page", async () => {
 });
 
 test("playing reaches the last frame", async () => {
-  const state = { version: 1, selection: null, timeSec: null, speed: 8, isReasoningOpen: true };
+  const state = { version: 2, selection: null, timeSec: null, speed: 8, isReasoningOpen: true, shown: nothingOpen };
   await withPage({ state }, async ({ page }) => {
     await page.getByRole("button", { name: "Play", exact: true }).click();
     await page.waitForFunction((last) => {
@@ -320,7 +322,7 @@ test("playing reaches the last frame", async () => {
 
 test("a page that was thrown away comes back where it was", async () => {
   const selection = { step: 30, group: 2, completion: 3, following: false };
-  const state = { version: 1, selection, timeSec: 4.2, speed: 2, isReasoningOpen: false };
+  const state = { version: 2, selection, timeSec: 4.2, speed: 2, isReasoningOpen: false, shown: nothingOpen };
   await withPage({ state }, async (viewer) => {
     assert.deepEqual((await viewer.posted())[0], { kind: "ready", selection });
     assert.deepEqual(await lastPosted(viewer, "needStep"), { kind: "needStep", step: 30 });

@@ -51,4 +51,7 @@ export async function lastPosted<Kind extends ViewerToHost["kind"]>(
   return posted.filter((message): message is Extract<ViewerToHost, { kind: Kind }> => message.kind === kind).at(-1);
 }
 
+/** Serves bytes to the page, as the host names a file of the run. */
+export const serve = (name: string, bytes: Uint8Array): string => browser.serve(name, bytes);
+
 export const frameText = (viewer: ViewerPage): Promise<string> => viewer.page.locator(".frame-position").innerText();

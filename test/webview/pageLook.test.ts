@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import type { ViewerPage } from "./browser.ts";
 import { useBrowser, withPage } from "./pageFixture.ts";
+import { surfaces } from "./surfaces.ts";
 import { darkModern, highContrast, highContrastLight, lightModern } from "./themes.ts";
 
 const screenshots = path.resolve("out/screenshots");
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 fs.mkdirSync(screenshots, { recursive: true });
 useBrowser();
 
@@ -21,11 +24,7 @@ test("narrow or wide, nothing runs out of the page", async () => {
       for (const name of ["grounding", "tracking", "grounded-qa", "choice", "failed"]) {
         if (name !== "grounding") await viewer.send({ kind: "action", action: "nextGroup" });
         if (name === "tracking") await viewer.send({ kind: "action", action: "nextFrame" });
-        const overflow = await page.evaluate(() =>
-          [document.documentElement, ...document.querySelectorAll(".stage, .rollouts, .card, .header, .group-bar")]
-            .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== "contents")
-            .map((node) => `${node.className} ${node.scrollWidth} > ${node.clientWidth}`),
-        );
+        const overflow = await overflowing(viewer);
         assert.deepEqual(overflow, [], `${name} at ${width}`);
         await page.screenshot({ path: path.join(screenshots, `viewer-${theme.name}-${width}-${name}.png`) });
       }
@@ -39,28 +38,70 @@ test("narrow or wide, nothing runs out of the page", async () => {
 });
 
 test("axe finds no serious fault in any theme", async () => {
-  const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
   await withPage({}, async (viewer) => {
-    await viewer.page.evaluate(axe);
     for (const theme of [darkModern, lightModern, highContrast, highContrastLight]) {
       await viewer.setTheme(theme);
       for (const name of ["grounding", "tracking", "grounded-qa", "choice", "failed"]) {
         if (name !== "grounding") await viewer.send({ kind: "action", action: "nextGroup" });
-        const found = await viewer.page.evaluate(async () => {
-          interface Violation {
-            readonly id: string;
-            readonly impact: string;
-            readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-          }
-          const scope = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
-          const { violations } = await scope.axe.run();
-          return violations
-            .filter(({ impact }) => impact === "serious" || impact === "critical")
-            .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
-        });
+        const found = await seriousFaults(viewer);
         assert.deepEqual(found, [], `${theme.name}, ${name}`);
       }
       for (let index = 0; index < 4; index += 1) await viewer.send({ kind: "action", action: "previousGroup" });
     }
   });
 });
+
+test("what opens on demand fits the page, narrow or wide", async () => {
+  for (const [theme, width] of [
+    [darkModern, 420],
+    [lightModern, 1100],
+    [highContrast, 1500],
+  ] as const) {
+    for (const [name, open] of Object.entries(surfaces)) {
+      await withPage({ theme, width }, async (viewer) => {
+        await open(viewer);
+        const overflow = await overflowing(viewer);
+        await viewer.page.screenshot({ path: path.join(screenshots, `viewer-${theme.name}-${width}-${name}.png`) });
+        assert.deepEqual(overflow, [], `${name} at ${width}`);
+      });
+    }
+  }
+});
+
+test("axe finds no serious fault in what opens on demand", async () => {
+  for (const [name, open] of Object.entries(surfaces)) {
+    await withPage({}, async (viewer) => {
+      await open(viewer);
+      for (const theme of [darkModern, lightModern, highContrast, highContrastLight]) {
+        await viewer.setTheme(theme);
+        assert.deepEqual(await seriousFaults(viewer), [], `${theme.name}, ${name}`);
+      }
+    });
+  }
+});
+
+async function overflowing(viewer: ViewerPage): Promise<readonly string[]> {
+  return viewer.page.evaluate(() => {
+    const parts =
+      ".stage, .rollouts, .card, .header, .group-bar, .list-panel, .inspector, .panel-body, .shortcuts, .compare-rows";
+    return [document.documentElement, ...document.querySelectorAll(parts)]
+      .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== "contents")
+      .map((node) => `${node.className} ${node.scrollWidth} > ${node.clientWidth}`);
+  });
+}
+
+async function seriousFaults(viewer: ViewerPage): Promise<readonly string[]> {
+  await viewer.page.evaluate(axe);
+  return viewer.page.evaluate(async () => {
+    interface Violation {
+      readonly id: string;
+      readonly impact: string;
+      readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+    }
+    const scope = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
+    const { violations } = await scope.axe.run();
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
+  });
+}

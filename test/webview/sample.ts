@@ -20,11 +20,7 @@ export function sampleRun(change: Partial<ViewerRun> = {}, steps = 42): ViewerRu
     name: "moving-shapes",
     alive: true,
     rolloutSteps,
-    metrics: rolloutSteps.map((step) => ({
-      version: 1,
-      step,
-      metrics: { reward: 0.4 + 0.9 * (1 - Math.exp(-step / 18)) + 0.08 * Math.sin(step * 2.3), kl: 0.01 },
-    })),
+    rewards: rolloutSteps.map((step) => 0.4 + 0.9 * (1 - Math.exp(-step / 18)) + 0.08 * Math.sin(step * 2.3)),
     state: {
       version: 1,
       status: "running",

@@ -245,7 +245,9 @@ test("the saved state survives, and what another version wrote does not hurt", (
     3,
     {},
     { version: 2 },
-    { version: 1, timeSec: "x", speed: 1, isReasoningOpen: true },
+    { version: 1, timeSec: 1, speed: 1, isReasoningOpen: true },
+    { ...savedStateOf(state), timeSec: "x" },
+    { ...savedStateOf(state), shown: { list: true } },
   ]) {
     assert.equal(readSavedState(value), null);
   }

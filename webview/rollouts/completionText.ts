@@ -57,6 +57,37 @@ export function linkText(text: string, options: LinkOptions): readonly TextToken
   return tokens;
 }
 
+/** A piece of a text: what is written from `from` up to `to`. */
+export interface TextPlace {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
+/** Where the numbers of each interval stand, units and brackets left out. */
+export function intervalPlaces(text: string): readonly { readonly start: TextPlace; readonly end: TextPlace }[] {
+  return [...text.matchAll(new RegExp(interval, "gid"))].flatMap((match) => {
+    const start = placeOf(match, "start");
+    const end = placeOf(match, "end");
+    return start === null || end === null ? [] : [{ start, end }];
+  });
+}
+
+/** Where each box stands with its brackets. */
+export function boxPlaces(text: string): readonly TextPlace[] {
+  return [...text.matchAll(new RegExp(box, "g"))].map((match) => ({
+    from: match.index,
+    to: match.index + match[0].length,
+    text: match[0],
+  }));
+}
+
+function placeOf(match: RegExpMatchArray, name: string): TextPlace | null {
+  const [from, to] = match.indices?.groups?.[name] ?? [];
+  const text = match.groups?.[name];
+  return from === undefined || to === undefined || text === undefined ? null : { from, to, text };
+}
+
 const number = String.raw`\d+(?:\.\d+)?`;
 const clock = String.raw`\d{1,3}:[0-5]\d(?::[0-5]\d)?(?:\.\d+)?`;
 const unit = String.raw`\s?(?:seconds|second|secs|sec|s)(?![\w])`;

@@ -72,8 +72,8 @@ export function failureText(failure: ParseFailure): string {
   return (failureTexts as Readonly<Record<string, string | undefined>>)[failure] ?? failure;
 }
 
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+export function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : nouns}`;
 }
 
 function secondsText(timeSec: number): string {

@@ -88,7 +88,8 @@ export function containsTime(segments: readonly Segment[], timeSec: number): boo
   return segments.some((segment) => timeSec >= segment.startSec && timeSec <= segment.endSec);
 }
 
-function mergeSegments(segments: readonly Segment[]): readonly Segment[] {
+/** Segments that overlap or touch become one; those without length are left out. */
+export function mergeSegments(segments: readonly Segment[]): readonly Segment[] {
   const merged: Segment[] = [];
   for (const segment of [...segments].sort((a, b) => a.startSec - b.startSec)) {
     if (segment.endSec <= segment.startSec) continue;
@@ -105,7 +106,7 @@ function totalLength(segments: readonly Segment[]): number {
   return segments.reduce((sum, segment) => sum + segment.endSec - segment.startSec, 0);
 }
 
-function clipBox(box: BoundingBox): BoundingBox {
+export function clipBox(box: BoundingBox): BoundingBox {
   return { x0: clamp(box.x0, 0, 1), y0: clamp(box.y0, 0, 1), x1: clamp(box.x1, 0, 1), y1: clamp(box.y1, 0, 1) };
 }
 

@@ -1,8 +1,10 @@
 import type { CompletionRecord, GroupRecord } from "../../src/protocol/records.ts";
 import type { BoundingBox, Segment, TimedBox } from "../../src/protocol/tasks.ts";
 import { splitCompletion } from "./completionText.ts";
-import type { CompletionSection } from "./completionText.ts";
+import type { CompletionSection, LinkOptions } from "./completionText.ts";
 import { failureText, formatNumber, formatSegments, formatSigned } from "./format.ts";
+import { contradictions } from "./mentions.ts";
+import type { Contradiction } from "./mentions.ts";
 import { boxIous, mean, nearestIndex, segmentsIou } from "./geometry.ts";
 
 /** What the views show of a group: derived from the record once, never changed. */
@@ -45,6 +47,8 @@ export interface CompletionView {
   /** Advantage ÷ largest absolute advantage of the group, in [-1, 1]: depth of the colour. */
   readonly strength: number;
   readonly problems: readonly string[];
+  /** Where the reasoning says something else than the answer does. */
+  readonly contradictions: readonly Contradiction[];
   /** One sentence for assistive technology. */
   readonly spoken: string;
 }
@@ -56,8 +60,7 @@ export interface Overlap {
 
 export function buildGroup(record: GroupRecord): GroupView {
   const truth = record.truth;
-  const truthSegments =
-    truth.task === "temporal-grounding" ? [truth.segment] : truth.task === "grounded-qa" ? truth.segments : [];
+  const truthSegments = truthSegmentsOf(record);
   const truthBoxes = truth.task === "tracking" ? truth.boxes : [];
   const truthOption = truth.task === "grounded-qa" || truth.task === "multiple-choice" ? truth.option : null;
   const largestAdvantage = Math.max(0, ...record.completions.map((completion) => Math.abs(completion.advantage)));
@@ -76,6 +79,13 @@ export function buildGroup(record: GroupRecord): GroupView {
     isZeroVariance: record.completions.length > 1 && Math.abs(record.rewardStd) < 1e-6,
     rewardScale: Math.max(1, ...parts),
   };
+}
+
+/** How the times of a group's texts are read. */
+export function mentionOptions(record: GroupRecord): LinkOptions {
+  const { task } = record;
+  const numbersAreTimes = task === "temporal-grounding" || task === "grounded-qa";
+  return { durationSec: axisEnd(record, truthSegmentsOf(record)), numbersAreTimes };
 }
 
 /** The box whose time is nearest to the playhead. */
@@ -99,6 +109,11 @@ export function firstTimeSec(segments: readonly Segment[], boxes: readonly Timed
   return times.length === 0 ? null : Math.min(...times);
 }
 
+function truthSegmentsOf({ truth }: GroupRecord): readonly Segment[] {
+  if (truth.task === "temporal-grounding") return [truth.segment];
+  return truth.task === "grounded-qa" ? truth.segments : [];
+}
+
 interface Context {
   readonly record: GroupRecord;
   readonly truthSegments: readonly Segment[];
@@ -113,11 +128,12 @@ function buildCompletion(completion: CompletionRecord, k: number, context: Conte
   const predictedBoxes = parsed.boxes ?? [];
   const option = parsed.option ?? null;
   const isOptionRight = context.truthOption === null ? null : option === context.truthOption;
+  const sections = splitCompletion(completion.text);
   const overlap = overlapOf(completion, segments, predictedBoxes, context);
   const view = {
     k,
     record: completion,
-    sections: splitCompletion(completion.text),
+    sections,
     segments,
     boxes: timedBoxes(predictedBoxes, context.truthBoxes),
     positionIous: context.truthBoxes.length === 0 ? [] : boxIous(predictedBoxes, context.truthBoxes),
@@ -126,6 +142,10 @@ function buildCompletion(completion: CompletionRecord, k: number, context: Conte
     isOptionRight,
     strength: context.largestAdvantage > 0 ? completion.advantage / context.largestAdvantage : 0,
     problems: parsed.failures.map(failureText),
+    contradictions: contradictions(
+      { sections, segments, firstBox: predictedBoxes[0] ?? null, option },
+      { ...mentionOptions(context.record), question: context.record.question },
+    ),
   };
   return { ...view, spoken: spokenSummary(view, context.record.completions.length) };
 }
@@ -194,5 +214,6 @@ function spokenSummary(view: SpokenParts, groupSize: number): string {
   if (view.boxes.length > 0) parts.push(`${view.boxes.length} boxes`);
   if (view.overlap !== null) parts.push(`${view.overlap.name} ${formatNumber(view.overlap.value)}`);
   if (view.record.finishReason === "length") parts.push("cut by length");
-  return [...parts, ...view.problems].join(", ");
+  const said = view.contradictions.map(({ explanation }) => explanation.replace(/\.$/, ""));
+  return [...parts, ...view.problems, ...said].join(", ");
 }

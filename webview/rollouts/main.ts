@@ -3,7 +3,8 @@ import type { HostToViewer, ViewerToHost } from "../../src/protocol/view.ts";
 import { registerControls } from "../controls.ts";
 import { acquireHost } from "../host.ts";
 import { keepKeysOfControls } from "../keyboard.ts";
-import { messagesFor } from "./effects.ts";
+import { messagesAtStart, messagesFor, messagesOf } from "./effects.ts";
+import { createIndexLoader } from "./list/loadIndex.ts";
 import { createPlayback } from "./playback.ts";
 import { initialState, readSavedState, savedStateOf } from "./state.ts";
 import { update } from "./update.ts";
@@ -19,11 +20,14 @@ function start(): void {
   let pending: ViewerEvent | null = null;
   const page = createPage(document.body, dispatch, (command) => host.post({ kind: "runCommand", command }));
   const playback = createPlayback(dispatch);
+  const index = createIndexLoader(dispatch);
   page.render(state, null);
   host.onDidReceive(dispatch);
   host.post({ kind: "ready", selection: state.selection });
+  for (const message of messagesAtStart(state)) host.post(message);
 
   function dispatch(event: ViewerEvent): void {
+    for (const message of messagesOf(event, state)) host.post(message);
     const before = state;
     state = update(state, event);
     if (state === before) return;
@@ -38,6 +42,7 @@ function start(): void {
     pending = null;
     page.render(state, event);
     playback.render(state);
+    index.render(state);
     host.saveState(savedStateOf(state));
   }
 }

@@ -1,15 +1,25 @@
 import type { BoundingBox } from "../../src/protocol/tasks.ts";
+import type { ViewerEvidence } from "../../src/protocol/view.ts";
+import { evidenceBoxes } from "./evidence.ts";
+import type { EvidenceRole } from "./evidence.ts";
 import { boxAt } from "./groupModel.ts";
 import type { CompletionView, GroupView } from "./groupModel.ts";
 import type { Highlight } from "./state.ts";
 
-export type OverlayRole = "ghost" | "truth" | "prediction" | "highlight";
+export type OverlayRole = "ghost" | "truth" | "prediction" | "highlight" | `evidence-${EvidenceRole}`;
 
 export interface OverlayShape {
   readonly role: OverlayRole;
   readonly box: BoundingBox;
   /** Sign of the advantage: which colour a completion's box takes. */
   readonly tone: Tone;
+}
+
+/** What is drawn beside truth and prediction. */
+export interface OverlayExtras {
+  readonly highlight: Highlight | null;
+  readonly evidence: ViewerEvidence | null;
+  readonly areOthersShown: boolean;
 }
 
 export type Tone = "positive" | "negative" | "neutral";
@@ -20,17 +30,19 @@ export function overlayShapes(
   group: GroupView,
   selected: CompletionView | null,
   timeSec: number,
-  highlight: Highlight | null,
+  extras: OverlayExtras,
 ): readonly OverlayShape[] {
+  const { highlight, evidence, areOthersShown } = extras;
   const shapes: OverlayShape[] = [];
   const add = (role: OverlayRole, box: BoundingBox | null, tone: Tone): void => {
     if (box !== null) shapes.push({ role, box, tone });
   };
   for (const completion of group.completions) {
-    if (completion !== selected) add("ghost", boxAt(completion.boxes, timeSec), toneOf(completion));
+    if (completion !== selected && areOthersShown) add("ghost", boxAt(completion.boxes, timeSec), toneOf(completion));
   }
   if (selected !== null) add("prediction", boxAt(selected.boxes, timeSec), toneOf(selected));
   add("truth", boxAt(group.truthBoxes, timeSec), "neutral");
+  for (const { role, box } of evidenceBoxes(evidence, group, timeSec)) add(`evidence-${role}`, box, "neutral");
   if (highlight?.kind === "box") add("highlight", highlight.box, "neutral");
   return shapes;
 }
@@ -61,6 +73,12 @@ export function drawOverlay(
     const rect = strokeRect(shape.box, widthPx, heightPx, style.widthPx);
     context.globalAlpha = style.alpha;
     context.setLineDash(style.dashPx);
+    if (style.fillAlpha !== undefined) {
+      context.globalAlpha = style.fillAlpha;
+      context.fillStyle = strokeColor(shape, colors);
+      context.fillRect(...rect);
+      context.globalAlpha = style.alpha;
+    }
     if (style.hasHalo) {
       context.lineWidth = style.widthPx + 2;
       context.strokeStyle = colors.halo;
@@ -78,6 +96,7 @@ interface LineStyle {
   readonly dashPx: number[];
   readonly alpha: number;
   readonly hasHalo: boolean;
+  readonly fillAlpha?: number;
 }
 
 const lineStyles: Readonly<Record<OverlayRole, LineStyle>> = {
@@ -85,6 +104,9 @@ const lineStyles: Readonly<Record<OverlayRole, LineStyle>> = {
   truth: { widthPx: 2, dashPx: [6, 4], alpha: 1, hasHalo: true },
   prediction: { widthPx: 2, dashPx: [], alpha: 1, hasHalo: true },
   highlight: { widthPx: 2, dashPx: [2, 2], alpha: 1, hasHalo: true },
+  "evidence-truth": { widthPx: 3, dashPx: [6, 4], alpha: 1, hasHalo: true },
+  "evidence-answer": { widthPx: 3, dashPx: [], alpha: 1, hasHalo: true },
+  "evidence-shared": { widthPx: 1, dashPx: [], alpha: 1, hasHalo: false, fillAlpha: 0.4 },
 };
 
 /** x, y, width and height of a stroke on whole pixels, so that thin lines stay sharp. */
@@ -105,6 +127,7 @@ function strokeRect(
 }
 
 function strokeColor(shape: OverlayShape, colors: OverlayColors): string {
-  if (shape.role === "truth") return colors.truth;
-  return shape.role === "highlight" ? colors.highlight : colors.tones[shape.tone];
+  if (shape.role === "truth" || shape.role === "evidence-truth") return colors.truth;
+  const isTone = shape.role === "ghost" || shape.role === "prediction";
+  return isTone ? colors.tones[shape.tone] : colors.highlight;
 }

@@ -24,6 +24,10 @@ export function frameDelayMs(state: ViewerState): number | null {
   const index = currentFrame(state);
   const now = timestampsSec[index];
   const next = timestampsSec[index + 1];
+  // A loop shows the last frame of the clip as long as the one before it.
+  if (next === undefined && state.loop !== null && now !== undefined) {
+    return Math.max(20, (1000 * (now - (timestampsSec[index - 1] ?? now))) / state.speed);
+  }
   if (now === undefined || next === undefined) return null;
   return Math.max(20, (1000 * (next - now)) / state.speed);
 }

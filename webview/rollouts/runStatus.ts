@@ -35,9 +35,3 @@ export function runStatus(run: ViewerRun): RunStatusView {
       throw new Error(`internal: unknown run status ${String(status satisfies never)}`);
   }
 }
-
-/** Mean reward of each step that has rollouts, in order of the steps; null where the metrics do not have it yet. */
-export function rewardSeries(run: ViewerRun): readonly (number | null)[] {
-  const rewards = new Map(run.metrics.map((record) => [record.step, record.metrics["reward"]]));
-  return run.rolloutSteps.map((step) => rewards.get(step) ?? null);
-}

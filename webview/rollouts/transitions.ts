@@ -3,6 +3,7 @@ import type { RolloutLine } from "../../src/protocol/records.ts";
 import type { ViewerSelection } from "../../src/protocol/view.ts";
 import { reuseEqual } from "./equality.ts";
 import { clamp, nearestIndex } from "./geometry.ts";
+import type { RolloutPlace } from "./list/rolloutTable.ts";
 import { currentFrame, frameKey, latestStep, shownGroup, shownLine } from "./state.ts";
 import type { ViewerState } from "./state.ts";
 
@@ -29,6 +30,12 @@ export function selectCompletion(state: ViewerState, completion: number, timeSec
   if (size === 0) return state;
   const selected = select(state, { completion: clamp(completion, 0, size - 1) });
   return timeSec === undefined ? selected : seek(selected, timeSec);
+}
+
+/** Goes to a rollout of any step; what its step has is asked for. */
+export function selectPlace(state: ViewerState, place: RolloutPlace): ViewerState {
+  if (state.selection === null) return state;
+  return withSelection(state, { ...place, following: false });
 }
 
 export function seek(state: ViewerState, timeSec: number): ViewerState {
@@ -69,6 +76,8 @@ export function keepPlace(before: ViewerState, after: ViewerState): ViewerState 
         ...after,
         isPlaying: false,
         highlight: null,
+        loop: null,
+        isEditing: false,
         flippedReasoning: new Set<number>(),
         frames: withoutFailed(after.frames, to),
       }

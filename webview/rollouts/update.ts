@@ -1,11 +1,26 @@
 import type { RolloutLine } from "../../src/protocol/records.ts";
-import type { HostToViewer, ViewerRun } from "../../src/protocol/view.ts";
+import type { HostToViewer, RolloutCommand, ViewerRun } from "../../src/protocol/view.ts";
+import type { Segment } from "../../src/protocol/tasks.ts";
 import { applyAction } from "./actions.ts";
 import { reuseEqual } from "./equality.ts";
 import { nearestIndex } from "./geometry.ts";
+import { loopStart } from "./jumps.ts";
+import type { RolloutPlace } from "./list/rolloutTable.ts";
+import { updatePanels } from "./panels.ts";
+import type { PanelEvent } from "./panels.ts";
 import { currentFrame, frameKey, latestStep, shownGroup } from "./state.ts";
 import type { Highlight, ViewerState } from "./state.ts";
-import { follow, keepPlace, play, seek, select, selectCompletion, selectStep, withSelection } from "./transitions.ts";
+import {
+  follow,
+  keepPlace,
+  play,
+  seek,
+  select,
+  selectCompletion,
+  selectPlace,
+  selectStep,
+  withSelection,
+} from "./transitions.ts";
 
 /** What happens to the page: messages of the host, and what the user does in it. */
 export type ViewerEvent =
@@ -21,7 +36,12 @@ export type ViewerEvent =
   | { readonly kind: "tick" }
   | { readonly kind: "speed"; readonly speed: number }
   | { readonly kind: "foldReasoning"; readonly completion: number; readonly isOpen: boolean }
-  | { readonly kind: "highlight"; readonly highlight: Highlight | null };
+  | { readonly kind: "highlight"; readonly highlight: Highlight | null }
+  | { readonly kind: "selectPlace"; readonly place: RolloutPlace }
+  | PanelEvent
+  /** What the host does with a rollout; the page stays as it is. */
+  | { readonly kind: "rolloutCommand"; readonly command: RolloutCommand; readonly completion: number }
+  | { readonly kind: "openShortcuts" };
 
 /** The next state. Gives the same object when nothing changes. */
 export function update(state: ViewerState, event: ViewerEvent): ViewerState {
@@ -58,17 +78,31 @@ export function update(state: ViewerState, event: ViewerEvent): ViewerState {
       return foldReasoning(state, event.completion, event.isOpen);
     case "highlight":
       return state.highlight === event.highlight ? state : { ...state, highlight: event.highlight };
+    case "selectPlace":
+      return selectPlace(state, event.place);
+    case "rolloutCommand":
+    case "openShortcuts":
+      return state;
     default:
-      throw new Error(`internal: unknown event ${JSON.stringify(event satisfies never)}`);
+      return updatePanels(state, event);
   }
 }
 
 function tick(state: ViewerState): ViewerState {
+  if (!state.isPlaying) return state;
   const timestampsSec = shownGroup(state)?.timestampsSec ?? [];
   const next = currentFrame(state) + 1;
+  const timeSec = nextTimeSec(timestampsSec, next, state.loop);
+  if (timeSec === undefined) return { ...state, isPlaying: false };
+  return { ...state, timeSec, isPlaying: state.loop !== null || next < timestampsSec.length - 1 };
+}
+
+/** The next frame's time; that of the loop's first frame after its last. */
+function nextTimeSec(timestampsSec: readonly number[], next: number, loop: Segment | null): number | undefined {
   const timeSec = timestampsSec[next];
-  if (!state.isPlaying || timeSec === undefined) return state.isPlaying ? { ...state, isPlaying: false } : state;
-  return { ...state, timeSec, isPlaying: next < timestampsSec.length - 1 };
+  if (loop === null) return timeSec;
+  const startSec = loopStart(timestampsSec, loop) ?? undefined;
+  return timeSec === undefined || timeSec > loop.endSec ? startSec : timeSec;
 }
 
 function foldReasoning(state: ViewerState, completion: number, isOpen: boolean): ViewerState {

@@ -9,7 +9,8 @@ export interface PageParts {
 }
 
 /**
- * The rollout viewer's document. Scripts run by nonce only; nothing is fetched; completions are put in as text by the
+ * The rollout viewer's document. Scripts run by nonce only; the one thing fetched is the
+ * index of the run's rollouts, from the webview's own origin; completions are put in as text by the
  * page. `style-src` has no 'unsafe-inline': the page styles through its sheet, constructed sheets and the CSSOM.
  */
 export function rolloutsPageHtml(parts: PageParts): string {
@@ -18,6 +19,7 @@ export function rolloutsPageHtml(parts: PageParts): string {
     "default-src 'none'",
     `img-src ${cspSource}`,
     `font-src ${cspSource}`,
+    `connect-src ${cspSource}`,
     `style-src ${cspSource}`,
     `script-src 'nonce-${nonce}'`,
     "base-uri 'none'",

@@ -8,24 +8,25 @@ import type {
   ViewerToHost,
 } from "../../protocol/view.ts";
 import { UserError } from "../../protocol/errors.ts";
+import type { Shortcut } from "../../protocol/viewerQueries.ts";
 import { thrownText } from "../errorText.ts";
 import { coalesce } from "../lifetime.ts";
 import type { TrackedRun } from "../runs/runView.ts";
+import { ViewerAnswers, type AnswerPorts } from "./viewerAnswers.ts";
 
 /** What the host half of a viewer needs of the outside. */
-export interface ViewerPorts {
+export interface ViewerPorts extends AnswerPorts {
   details(): Promise<RunDetails>;
   step(step: number): Promise<readonly RolloutLine[]>;
   /** Absolute paths in frame order. */
   frames(step: number, group: number): Promise<readonly string[]>;
   /** The run as it is known live. */
   tracked(): TrackedRun | undefined;
-  /** Address of a local file for the page. */
-  toUri(file: string): string;
+  /** Commands that act on the page, for its cheat sheet. */
+  readonly shortcuts: readonly Shortcut[];
   post(message: HostToViewer): void;
   runCommand(command: "showLog" | "stopRun" | "resumeRun"): void;
   rolloutCommand(command: RolloutCommand, id: string): void;
-  failed(error: unknown): void;
 }
 
 /**
@@ -34,6 +35,7 @@ export interface ViewerPorts {
  */
 export class ViewerHost {
   private readonly ports: ViewerPorts;
+  private readonly answers: ViewerAnswers;
   private details: RunDetails | undefined;
   private selection: ViewerSelection | null = null;
   /** Asked for before the page could show it. */
@@ -51,6 +53,7 @@ export class ViewerHost {
 
   constructor(ports: ViewerPorts) {
     this.ports = ports;
+    this.answers = new ViewerAnswers(ports);
     this.refreshRun = coalesce(() => this.readAndPostRun());
     this.refreshLiveStep = coalesce(() => this.postLiveStep());
   }
@@ -61,6 +64,7 @@ export class ViewerHost {
       case "ready":
         this.isReady = true;
         this.selection = message.selection;
+        this.ports.post({ kind: "shortcuts", shortcuts: this.ports.shortcuts });
         return this.refreshRun();
       case "needStep":
         return this.postStep(message.step);
@@ -73,6 +77,8 @@ export class ViewerHost {
         return this.ports.rolloutCommand(message.command, message.id);
       case "runCommand":
         return this.ports.runCommand(message.command);
+      default:
+        return this.answers.receive(message);
     }
   }
 
@@ -97,6 +103,7 @@ export class ViewerHost {
   hidden(): void {
     this.isReady = false;
     this.wantedFrames.length = 0;
+    this.answers.stop();
   }
 
   /** Groups of a step are on disk. */
@@ -125,7 +132,9 @@ export class ViewerHost {
   private postRun(details: RunDetails): void {
     this.postedState = this.stateKey(details);
     const { runDir, name, rolloutSteps, metrics } = details;
-    this.ports.post({ kind: "run", run: { runDir, name, ...this.current(details), rolloutSteps, metrics } });
+    const known = new Map(metrics.map((record) => [record.step, record.metrics["reward"]]));
+    const rewards = rolloutSteps.map((step) => known.get(step) ?? null);
+    this.ports.post({ kind: "run", run: { runDir, name, ...this.current(details), rolloutSteps, rewards } });
   }
 
   private stateKey(details: RunDetails): string {
@@ -188,6 +197,15 @@ export function isViewerMessage(value: unknown): value is ViewerToHost {
     selected: true,
     runCommand: true,
     rolloutCommand: true,
+    needIndex: true,
+    search: true,
+    stopSearch: true,
+    needTokens: true,
+    scoreEdited: true,
+    needRuns: true,
+    needPlaces: true,
+    needOther: true,
+    openShortcuts: true,
   };
   return typeof value === "object" && value !== null && "kind" in value && Object.hasOwn(kinds, String(value.kind));
 }

@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
-import { openFrames, readStep } from "../../protocol/messages.ts";
 import type { RolloutCommand, ViewerAction, ViewerEvidence } from "../../protocol/view.ts";
 import { contextKeys, type CommandId } from "../commands.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
+import type { RunColumns } from "../runs/runColumns.ts";
 import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
 import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
+import { viewerShortcuts } from "../viewerCommands.ts";
+import { enginePorts } from "./enginePorts.ts";
 import { rolloutsPageHtml } from "./pageHtml.ts";
 import { readOpenViewers, viewerTitle, type OpenViewerRecord } from "./openViewers.ts";
+import { RolloutSearch } from "./rolloutSearch.ts";
 import { isViewerMessage, ViewerHost } from "./viewerHost.ts";
 
 export const viewerViewType = "videoRft.rollouts";
@@ -17,6 +20,7 @@ export const viewerViewType = "videoRft.rollouts";
 export interface ViewerServices {
   readonly engine: Engine;
   readonly registry: RunRegistry;
+  readonly columns: RunColumns;
   readonly paths: ExtensionPaths;
   readonly workspaceState: vscode.Memento;
   readonly showError: (error: unknown) => void;
@@ -38,10 +42,12 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
   private readonly viewers = new Map<string, OpenViewer>();
   private editorCount = 0;
   private readonly scope = new DisposableStore();
+  private readonly search: RolloutSearch;
   private records: readonly OpenViewerRecord[];
 
   constructor(services: ViewerServices) {
     this.services = services;
+    this.search = this.scope.add(new RolloutSearch(services.engine));
     this.records = readOpenViewers(services.workspaceState.get(openViewersKey));
     this.scope.add(vscode.window.registerWebviewPanelSerializer(viewerViewType, this));
     this.scope.add(services.registry.onEvent((event) => this.heard(event)));
@@ -157,14 +163,18 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
   }
 
   private createHost(panel: vscode.WebviewPanel, runDir: string): ViewerHost {
-    const { engine, registry, showError } = this.services;
+    const { engine, registry, columns, showError } = this.services;
     return new ViewerHost({
       details: () => registry.details(runDir),
-      step: async (step) => (await engine.request(readStep, { runDir, step })).groups,
-      frames: async (step, group) => (await engine.request(openFrames, { runDir, step, group })).files,
       tracked: () => registry.get(runDir),
       toUri: (file) => panel.webview.asWebviewUri(vscode.Uri.file(file)).toString(),
       post: (message) => void panel.webview.postMessage(message),
+      shortcuts: viewerShortcuts(process.platform === "darwin"),
+      ...enginePorts(runDir, { engine, columns, search: this.search, isTrusted: () => vscode.workspace.isTrusted }),
+      runs: () =>
+        registry.runs.map(({ summary: { runDir: dir, name, state } }) => ({ runDir: dir, name, steps: state.step })),
+      openShortcuts: () =>
+        void vscode.commands.executeCommand("workbench.action.openGlobalKeybindings", "videoRft.viewer"),
       runCommand: (command) => void vscode.commands.executeCommand(pageCommands[command], { runDir }),
       rolloutCommand: (command, id) =>
         void vscode.commands.executeCommand(rolloutCommandIds[command], { runDir, id, ids: [id] }),

@@ -4,25 +4,33 @@ import { icon } from "../../icons.ts";
 import type { CompletionSection } from "../completionText.ts";
 import { formatNumber, formatSigned, plural } from "../format.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
+import { speaksOf } from "../mentions.ts";
+import type { Highlight } from "../state.ts";
 import { applyTone, optionMark } from "./lane.ts";
+import { menuButton } from "./cardMenu.ts";
 import { linkedText } from "./linkedText.ts";
+import type { MentionNode, TextContext } from "./linkedText.ts";
 import type { Dispatch } from "./view.ts";
 
 export interface Card {
   readonly node: HTMLElement;
   setSelected(isSelected: boolean): void;
   setReasoningOpen(isOpen: boolean): void;
+  /** Marks the mentions of what is pointed at in the picture. */
+  showHighlight(highlight: Highlight | null): void;
   focus(): void;
 }
 
 /** One completion: advantage, reward and its parts, length, what went wrong, reasoning, answer. */
 export function createCard(completion: CompletionView, group: GroupView, dispatch: Dispatch): Card {
   const folds: HTMLDetailsElement[] = [];
+  const mentions: MentionNode[] = [];
+  const context: TextContext = { completion, group, dispatch, mentions };
   const title = element("button", { class: "card-title", label: completion.spoken, text: String(completion.k + 1) });
   title.addEventListener("click", () => dispatch({ kind: "selectCompletion", completion: completion.k }));
-  const sections = completion.sections.map((section) => {
-    if (section.kind !== "think") return sectionNode(section, completion, group, dispatch);
-    const fold = reasoningNode(section, completion, group, dispatch);
+  const sections = completion.sections.map((section, index) => {
+    if (section.kind !== "think") return sectionNode(section, index, context);
+    const fold = reasoningNode(section, index, context);
     folds.push(fold);
     return fold;
   });
@@ -52,6 +60,13 @@ export function createCard(completion: CompletionView, group: GroupView, dispatc
     setReasoningOpen: (isOpen) => {
       for (const fold of folds) if (fold.open !== isOpen) fold.open = isOpen;
     },
+    showHighlight: (highlight) => {
+      const isShown = highlight?.source === "picture" && highlight.kind === "segment";
+      const segments = isShown ? [highlight.segment] : [];
+      for (const { node: mention, token } of mentions) {
+        mention.classList.toggle("spoken-of", isShown && speaksOf(token, segments, null));
+      }
+    },
     focus: () => title.focus(),
   };
 }
@@ -70,6 +85,7 @@ function headNode(title: HTMLElement, completion: CompletionView): HTMLElement {
       element("span", { class: "advantage-name", text: "Reward" }),
       element("span", { class: "card-reward-value", text: reward === null ? "dropped" : formatNumber(reward) }),
     ]),
+    menuButton(completion.k),
   ]);
 }
 
@@ -114,7 +130,8 @@ function problemsNode(completion: CompletionView): HTMLElement | null {
     part.reason === undefined || part.error !== undefined ? [] : [`${part.name}: ${part.reason}`],
   );
   // The reason of a reward often repeats the parser's own: said once is enough.
-  const problems = completion.problems.length > 0 ? completion.problems : reasons;
+  const said = completion.contradictions.map(({ explanation }) => explanation);
+  const problems = [...(completion.problems.length > 0 ? completion.problems : reasons), ...said];
   if (problems.length === 0) return null;
   return element(
     "ul",
@@ -125,42 +142,32 @@ function problemsNode(completion: CompletionView): HTMLElement | null {
   );
 }
 
-function reasoningNode(
-  section: CompletionSection,
-  completion: CompletionView,
-  group: GroupView,
-  dispatch: Dispatch,
-): HTMLDetailsElement {
+function reasoningNode(section: CompletionSection, index: number, context: TextContext): HTMLDetailsElement {
   const words = section.text.split(/\s+/).filter((word) => word !== "").length;
   const size = section.isClosed ? plural(words, "word") : `${plural(words, "word")}, not closed`;
   const summary = element("summary", { class: "section-name" }, [
     element("span", { text: "Reasoning" }),
     element("span", { class: "section-size", text: size }),
   ]);
-  const text = element("div", { class: "reasoning model-text" }, linkedText(section.text, completion, group, dispatch));
+  const text = element("div", { class: "reasoning model-text" }, linkedText(index, context));
   const fold = element("details", { class: "section section-think" }, [summary, text]);
   fold.addEventListener("toggle", () => {
     // A long text scrolls within its card; the keyboard must reach what overflows.
     if (text.scrollHeight > text.clientHeight + 1) text.tabIndex = 0;
-    dispatch({ kind: "foldReasoning", completion: completion.k, isOpen: fold.open });
+    context.dispatch({ kind: "foldReasoning", completion: context.completion.k, isOpen: fold.open });
   });
   return fold;
 }
 
 const sectionNames = { answer: "Answer", glue: "Segments", text: "Outside the tags" } as const;
 
-function sectionNode(
-  section: CompletionSection,
-  completion: CompletionView,
-  group: GroupView,
-  dispatch: Dispatch,
-): HTMLElement {
+function sectionNode(section: CompletionSection, index: number, context: TextContext): HTMLElement {
   const kind = section.kind === "think" ? "text" : section.kind;
   const name = element("div", { class: "section-name" }, [
     element("span", { text: sectionNames[kind] }),
     section.isClosed ? null : element("span", { class: "section-size", text: "not closed" }),
   ]);
-  const children = section.text === "" ? ["(empty)"] : linkedText(section.text, completion, group, dispatch);
+  const children = section.text === "" ? ["(empty)"] : linkedText(index, context);
   return element("div", { class: `section section-${kind}` }, [
     name,
     element("div", { class: `model-text ${section.text === "" ? "is-empty" : ""}` }, children),

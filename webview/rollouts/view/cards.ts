@@ -1,6 +1,8 @@
 import { element, whenChanged } from "../../dom.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
-import { shownCompletion, shownGroup } from "../state.ts";
+import type { GroupEdits } from "../edit/editState.ts";
+import { shownCompletion, shownEdits, shownGroup } from "../state.ts";
+import type { Highlight } from "../state.ts";
 import { createCard } from "./card.ts";
 import type { Card } from "./card.ts";
 import type { Dispatch, View } from "./view.ts";
@@ -12,10 +14,10 @@ export interface CardsView extends View {
   readonly scrollsAlone: boolean;
 }
 
-/** The group's completions side by side. */
-export function createCards(dispatch: Dispatch): CardsView {
+/** The group's completions side by side, below what looks closer at them. */
+export function createCards(dispatch: Dispatch, inspectors: readonly HTMLElement[]): CardsView {
   const list = element("ul", { class: "cards", label: "Completions" });
-  const node = element("section", { class: "rollouts", label: "Rollouts" }, [list]);
+  const node = element("section", { class: "rollouts", label: "Rollouts" }, [...inspectors, list]);
   let cards: readonly Card[] = [];
   let selectedIndex = -1;
 
@@ -41,6 +43,12 @@ export function createCards(dispatch: Dispatch): CardsView {
   const renderFolds = whenChanged((isOpen: boolean, flipped: ReadonlySet<number>, _group: GroupView | null) =>
     cards.forEach((card, k) => card.setReasoningOpen(isOpen !== flipped.has(k))),
   );
+  const renderHighlight = whenChanged((highlight: Highlight | null, _group: GroupView | null) => {
+    for (const card of cards) card.showHighlight(highlight);
+  });
+  const renderEdits = whenChanged((edits: GroupEdits | null, _group: GroupView | null) => {
+    cards.forEach((card, k) => card.node.classList.toggle("is-edited", edits?.texts.has(k) ?? false));
+  });
   return {
     node,
     get scrollsAlone() {
@@ -52,6 +60,8 @@ export function createCards(dispatch: Dispatch): CardsView {
       renderGroup(group);
       renderSelected(shownCompletion(state), group);
       renderFolds(state.isReasoningOpen, state.flippedReasoning, group);
+      renderHighlight(state.highlight, group);
+      renderEdits(shownEdits(state), group);
     },
   };
 }

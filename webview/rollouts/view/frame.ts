@@ -1,44 +1,43 @@
+import type { ViewerEvidence } from "../../../src/protocol/view.ts";
 import { clearCanvas, element, setAttribute, setHidden, setText, whenChanged } from "../../dom.ts";
 import { onDidChangeTheme, themeColor } from "../../theme.ts";
-import { formatTime, plural } from "../format.ts";
+import { formatTime } from "../format.ts";
 import { containsTime } from "../geometry.ts";
 import { positionTimeSec } from "../groupModel.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
 import { drawOverlay, overlayShapes } from "../overlay.ts";
 import type { OverlayColors, OverlayShape } from "../overlay.ts";
 import { currentFrame, currentTimeSec, shownCompletion, shownFrames, shownGroup } from "../state.ts";
-import type { FrameUris } from "../state.ts";
-import type { View } from "./view.ts";
+import type { FrameUris, Highlight, ViewerState } from "../state.ts";
+import { dragBoxes } from "./boxDrag.ts";
+import type { Dispatch, View } from "./view.ts";
+
+type ShapeArgs = readonly [
+  group: GroupView,
+  selected: CompletionView | null,
+  timeSec: number,
+  highlight: Highlight | null,
+  evidence: ViewerEvidence | null,
+  areOthersShown: boolean,
+];
 
 /** The frame at the playhead as the policy saw it, with the boxes over it; `transport` stands beside its time. */
-export function createFrame(transport: HTMLElement): View {
-  const image = element("img", { class: "frame-image", attributes: { alt: "" } });
-  const canvas = element("canvas", { class: "frame-overlay", attributes: { "aria-hidden": "true" } });
-  const message = element("p", { class: "frame-message" });
-  const box = element("div", { class: "frame" }, [image, canvas, message]);
-  const position = element("p", { class: "frame-position" });
-  const legend = element("p", { class: "legend" });
-  const seen = element("p", { class: "frame-facts" });
-  const node = element("div", { class: "player" }, [
-    box,
-    element("div", { class: "frame-caption" }, [position, transport]),
-    element("div", { class: "frame-caption" }, [seen, legend]),
-  ]);
+export function createFrame(transport: HTMLElement, dispatch: Dispatch): View {
+  const { node, box, image, canvas, message, position, legend, others } = createParts(transport);
+  others.addEventListener("click", () => dispatch({ kind: "action", action: "toggleBoxes" }));
   let shapes: readonly OverlayShape[] = [];
+  let shown: ViewerState | null = null;
   const redraw = (): void => drawShapes(canvas, shapes);
   new ResizeObserver(redraw).observe(box);
   onDidChangeTheme(redraw);
   explainLoading(image, message);
+  dragBoxes(box, () => shown, dispatch);
 
   const renderGroup = whenChanged((group: GroupView | null) => {
     const video = group?.record.video ?? null;
     setHidden(node, group !== null && video === null);
     if (video === null) return;
     box.style.setProperty("--frame-aspect", String(video.widthPx / Math.max(1, video.heightPx)));
-    const name = video.path.split(/[\\/]/).at(-1) ?? video.path;
-    const frames = `${plural(video.timestampsSec.length, "frame")} of ${video.widthPx} × ${video.heightPx} px`;
-    setText(seen, [name, frames, plural(video.visualTokens, "visual token")].join(" · "));
-    seen.title = `What the policy saw of ${video.path} (${video.sourceWidthPx} × ${video.sourceHeightPx} px)`;
   });
   const renderImage = whenChanged((frames: FrameUris | null, index: number) => {
     const uri = frames?.uris[index];
@@ -48,11 +47,13 @@ export function createFrame(transport: HTMLElement): View {
       setText(message, frames === null ? "Loading frames…" : (frames.reason ?? "There is no frame at this time."));
     } else if (image.getAttribute("src") !== uri) image.src = uri;
   });
-  const renderShapes = whenChanged((...args: Parameters<typeof overlayShapes>) => {
-    shapes = overlayShapes(...args);
+  const renderShapes = whenChanged((...args: ShapeArgs) => {
+    const [group, selected, timeSec, highlight, evidence, areOthersShown] = args;
+    shapes = overlayShapes(group, selected, timeSec, { highlight, evidence, areOthersShown });
     canvas.dataset["boxes"] = shapes.map((shape) => shape.role).join(" ");
-    const [group, selected, timeSec] = args;
     legend.replaceChildren(...legendOf(shapes, selected, positionTimeSec(group, timeSec)));
+    setHidden(others, group.truthBoxes.length === 0);
+    setAttribute(others, "aria-pressed", String(areOthersShown));
     redraw();
   });
   return {
@@ -62,14 +63,34 @@ export function createFrame(transport: HTMLElement): View {
       const selected = shownCompletion(state);
       const index = currentFrame(state);
       const timeSec = currentTimeSec(state);
+      shown = state;
       renderGroup(group);
       renderImage(shownFrames(state), index);
-      if (group !== null) renderShapes(group, selected, timeSec, state.highlight);
+      if (group !== null) {
+        renderShapes(group, selected, timeSec, state.highlight, state.evidence, state.areBoxesShown);
+      }
       const text = group === null ? "" : positionText(group, selected, index, timeSec);
       setText(position, text);
       setAttribute(image, "alt", text);
     },
   };
+}
+
+function createParts(transport: HTMLElement) {
+  const image = element("img", { class: "frame-image", attributes: { alt: "" } });
+  const canvas = element("canvas", { class: "frame-overlay", attributes: { "aria-hidden": "true" } });
+  const message = element("p", { class: "frame-message" });
+  const box = element("div", { class: "frame" }, [image, canvas, message]);
+  const position = element("p", { class: "frame-position" });
+  const legend = element("p", { class: "legend" });
+  const title = "Draw the boxes of all rollouts";
+  const others = element("button", { class: "legend-toggle", text: "All rollouts", title });
+  const node = element("div", { class: "player" }, [
+    box,
+    element("div", { class: "frame-caption" }, [position, transport]),
+    element("div", { class: "legend-row" }, [legend, others]),
+  ]);
+  return { node, box, image, canvas, message, position, legend, others };
 }
 
 /** A frame that does not load is said, never left as a broken picture. */

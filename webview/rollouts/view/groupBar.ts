@@ -3,9 +3,9 @@ import type { RolloutLine } from "../../../src/protocol/records.ts";
 import { dropdown, iconButton } from "../../controls.ts";
 import { element, setText, setTitle, whenChanged } from "../../dom.ts";
 import { icon } from "../../icons.ts";
-import { formatNumber, taskLabels } from "../format.ts";
+import { formatNumber, plural, taskLabels } from "../format.ts";
 import type { GroupView } from "../groupModel.ts";
-import { shownGroup, shownLine } from "../state.ts";
+import { shownEdits, shownGroup, shownLine } from "../state.ts";
 import type { Dispatch, View } from "./view.ts";
 
 /** The choice of the prompt, its question, and the health of its group. */
@@ -37,20 +37,20 @@ export function createGroupBar(dispatch: Dispatch): View {
     previous.setEnabled(index > 0);
     next.setEnabled(index >= 0 && index < items.length - 1);
   });
-  const renderLine = whenChanged((line: RolloutLine | null, group: GroupView | null) => {
+  const renderLine = whenChanged((line: RolloutLine | null, group: GroupView | null, edited: number) => {
     node.hidden = line === null;
     if (line === null) return;
     setText(question, group?.record.question ?? `${line.exampleId} could not be rolled out`);
     setTitle(question, group?.record.prompt ?? "");
     setText(facts, `${taskLabels[line.task]} · ${line.datasetId} · ${line.exampleId}`);
     stats.hidden = group === null;
-    stats.replaceChildren(...(group === null ? [] : statsOf(group)));
+    stats.replaceChildren(...(group === null ? [] : statsOf(group, edited)));
   });
   return {
     node,
     render: (state) => {
       renderChoice(state.loaded?.groups ?? null, shownLine(state));
-      renderLine(shownLine(state), shownGroup(state));
+      renderLine(shownLine(state), shownGroup(state), shownEdits(state)?.texts.size ?? 0);
     },
   };
 
@@ -64,17 +64,22 @@ function lineLabel(line: RolloutLine): string {
   return `${line.datasetId} · ${formatNumber(line.rewardMean)} ± ${formatNumber(line.rewardStd)} · ${line.question}`;
 }
 
-function statsOf(group: GroupView): readonly HTMLElement[] {
+function statsOf(group: GroupView, edited: number): readonly HTMLElement[] {
   const { rewardMean, rewardStd } = group.record;
   const mean = element("span", {
     class: "stat",
     text: `Reward ${formatNumber(rewardMean)} ± ${formatNumber(rewardStd)}`,
     title: "Mean and standard deviation (unbiased) of the group",
   });
-  if (!group.isZeroVariance) return [mean];
-  const flag = element("span", { class: "flag", title: "Every advantage is 0, so this prompt teaches nothing." }, [
-    icon("warning"),
-    element("span", { text: "All rewards equal: no gradient" }),
-  ]);
-  return [mean, flag];
+  const flag = (text: string, title: string): HTMLElement =>
+    element("span", { class: "flag", title }, [icon("warning"), element("span", { text })]);
+  return [
+    mean,
+    ...(group.isZeroVariance
+      ? [flag("All rewards equal: no gradient", "Every advantage is 0, so this prompt teaches nothing.")]
+      : []),
+    ...(edited > 0
+      ? [flag(`What if: ${plural(edited, "completion")} edited`, "Not what the policy said. Nothing is saved.")]
+      : []),
+  ];
 }

@@ -5,13 +5,15 @@ import { icon } from "../../icons.ts";
 import { runStatus } from "../runStatus.ts";
 import { latestStep } from "../state.ts";
 import { createRewardCurve } from "./rewardCurve.ts";
+import { createToolbar } from "./toolbar.ts";
 import type { Dispatch, View } from "./view.ts";
 
 type RunCommand = Extract<ViewerToHost, { kind: "runCommand" }>["command"];
 
 /** Run name and state, the reward curve, and the choice of the step. */
 export function createHeader(dispatch: Dispatch, runCommand: (command: RunCommand) => void): View {
-  const runBar = createRunBar(runCommand);
+  const toolbar = createToolbar(dispatch);
+  const runBar = createRunBar(runCommand, toolbar.node);
   const curve = createRewardCurve(dispatch);
   const picker = createStepPicker(dispatch);
   const node = element("header", { class: "header" }, [
@@ -24,11 +26,12 @@ export function createHeader(dispatch: Dispatch, runCommand: (command: RunComman
       runBar.render(state);
       curve.render(state);
       picker.render(state);
+      toolbar.render(state);
     },
   };
 }
 
-function createRunBar(runCommand: (command: RunCommand) => void): View {
+function createRunBar(runCommand: (command: RunCommand) => void, toolbar: HTMLElement): View {
   const name = element("h1", { class: "run-name", text: "Rollouts" });
   const dot = element("span", { class: "run-dot", attributes: { "aria-hidden": "true" } });
   const status = element("span", { class: "run-status", text: "Waiting for the run…" });
@@ -40,6 +43,7 @@ function createRunBar(runCommand: (command: RunCommand) => void): View {
     element("div", { class: "run-bar" }, [
       name,
       element("span", { class: "run-state" }, [dot, status]),
+      toolbar,
       element("div", { class: "run-buttons" }, [stop.node, resume.node, log.node]),
     ]),
     error,

@@ -1,6 +1,7 @@
 import type { Segment } from "../../../src/protocol/tasks.ts";
 import { element } from "../../dom.ts";
 import { icon } from "../../icons.ts";
+import { cellAt } from "../consensus.ts";
 import { formatNumber, formatSegments, plural } from "../format.ts";
 import { timeToFraction } from "../geometry.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
@@ -79,7 +80,11 @@ function laneMarks(completion: CompletionView, group: GroupView): readonly HTMLE
   if (completion.segments.length === 0 && group.truthSegments.length > 0) {
     return [element("span", { class: "lane-note", text: completion.problems[0] ?? "No segment" })];
   }
-  return completion.segments.map((segment) => bar(segment, durationSec, "bar"));
+  return completion.segments.map((segment, index) => {
+    const node = bar(segment, durationSec, "bar");
+    node.dataset["index"] = String(index);
+    return node;
+  });
 }
 
 /** One cell for each position of a track, as high as its IoU, reaching half-way to its neighbours. */
@@ -87,13 +92,11 @@ function positionCells(completion: CompletionView, group: GroupView): readonly H
   const times = group.truthBoxes.map((position) => position.timestampSec);
   return completion.positionIous.map((iou, index) => {
     const time = times[index] ?? 0;
-    const startSec = index === 0 ? 0 : (time + (times[index - 1] ?? time)) / 2;
-    const endSec = index === times.length - 1 ? group.durationSec : (time + (times[index + 1] ?? time)) / 2;
     const fill = element("div", { class: "cell-fill" });
     fill.style.height = `${100 * iou}%`;
     const cell = element("div", { class: "cell", title: `IoU ${formatNumber(iou)} at ${time.toFixed(2)} s` }, [fill]);
     cell.dataset["startSec"] = String(time);
-    placeSegment(cell, { startSec, endSec }, group.durationSec);
+    placeSegment(cell, cellAt(times, index, group.durationSec), group.durationSec);
     return cell;
   });
 }

@@ -2,28 +2,73 @@ import { element } from "../../dom.ts";
 import { linkText } from "../completionText.ts";
 import type { TextToken } from "../completionText.ts";
 import { formatTime } from "../format.ts";
+import { mentionOptions } from "../groupModel.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
+import type { Contradiction } from "../mentions.ts";
 import type { Highlight } from "../state.ts";
 import type { Dispatch } from "./view.ts";
 
-/** Model text with its times, intervals and boxes as buttons that lead to the video. Never read as markup. */
-export function linkedText(
-  text: string,
-  completion: CompletionView,
-  group: GroupView,
-  dispatch: Dispatch,
-): readonly (HTMLElement | string)[] {
-  const { task } = group.record;
-  const tokens = linkText(text, {
-    durationSec: group.durationSec,
-    numbersAreTimes: task === "temporal-grounding" || task === "grounded-qa",
-  });
-  return tokens.map((token) => {
-    const target = targetOf(token, group);
-    if (target === null) return isOutside(token) ? outsideMention(token, group) : token.text;
-    return link(token.text, target, completion, dispatch);
+/** A mention that was put into the page, to be marked when what it speaks of is pointed at. */
+export interface MentionNode {
+  readonly node: HTMLElement;
+  readonly token: TextToken;
+}
+
+export interface TextContext {
+  readonly completion: CompletionView;
+  readonly group: GroupView;
+  readonly dispatch: Dispatch;
+  /** Filled with the mentions of the text. */
+  readonly mentions: MentionNode[];
+}
+
+/**
+ * A section of model text with its times, intervals and boxes as buttons that lead to the video; what contradicts the
+ * answer is marked. Never read as markup.
+ */
+export function linkedText(section: number, context: TextContext): readonly (HTMLElement | string)[] {
+  const { completion, group, mentions } = context;
+  const text = completion.sections[section]?.text ?? "";
+  const marks = completion.contradictions.filter((contradiction) => contradiction.section === section);
+  let offset = 0;
+  return linkText(text, mentionOptions(group.record)).flatMap((token) => {
+    const start = offset;
+    offset += token.text.length;
+    if (token.kind === "text") return plainText(token.text, start, marks);
+    const node = mentionNode(token, context);
+    mentions.push({ node, token });
+    const mark = marks.find((contradiction) => contradiction.start < offset && contradiction.end > start);
+    if (mark !== undefined) markContradiction(node, mark);
+    return [node];
   });
 }
+
+function mentionNode(token: Mention, { group, completion, dispatch }: TextContext): HTMLElement {
+  const target = targetOf(token, group);
+  return target === null ? outsideMention(token, group) : link(token.text, target, completion, dispatch);
+}
+
+/** Text without mentions, but for an option that the answer contradicts. */
+function plainText(text: string, start: number, marks: readonly Contradiction[]): readonly (HTMLElement | string)[] {
+  const inside = marks.filter((mark) => mark.start >= start && mark.end <= start + text.length);
+  const nodes: (HTMLElement | string)[] = [];
+  let at = 0;
+  for (const mark of inside) {
+    nodes.push(text.slice(at, mark.start - start));
+    const node = element("span", { text: text.slice(mark.start - start, mark.end - start) });
+    markContradiction(node, mark);
+    nodes.push(node);
+    at = mark.end - start;
+  }
+  return [...nodes, text.slice(at)];
+}
+
+function markContradiction(node: HTMLElement, { explanation }: Contradiction): void {
+  node.classList.add("contradiction");
+  node.title = explanation;
+}
+
+type Mention = Exclude<TextToken, { kind: "text" }>;
 
 interface Target {
   readonly timeSec: number | undefined;
@@ -31,10 +76,8 @@ interface Target {
   readonly title: string;
 }
 
-function targetOf(token: TextToken, group: GroupView): Target | null {
+function targetOf(token: Mention, group: GroupView): Target | null {
   switch (token.kind) {
-    case "text":
-      return null;
     case "time":
       return token.isInside
         ? { timeSec: token.timeSec, highlight: null, title: `Go to ${formatTime(token.timeSec)}` }
@@ -44,14 +87,14 @@ function targetOf(token: TextToken, group: GroupView): Target | null {
       const { startSec } = token.segment;
       return {
         timeSec: startSec,
-        highlight: { kind: "segment", segment: token.segment },
+        highlight: { source: "text", kind: "segment", segment: token.segment },
         title: `Go to ${formatTime(startSec)}`,
       };
     }
     case "box": {
       const timeSec = group.truthBoxes[token.position]?.timestampSec;
       const title = timeSec === undefined ? "Show this box on the frame" : `Show this box at ${formatTime(timeSec)}`;
-      return { timeSec, highlight: { kind: "box", box: token.box }, title };
+      return { timeSec, highlight: { source: "text", kind: "box", box: token.box }, title };
     }
     default:
       throw new Error(`internal: unknown token ${JSON.stringify(token satisfies never)}`);
@@ -74,11 +117,7 @@ function link(text: string, target: Target, completion: CompletionView, dispatch
   return node;
 }
 
-function isOutside(token: TextToken): boolean {
-  return (token.kind === "time" || token.kind === "interval") && !token.isInside;
-}
-
-function outsideMention(token: TextToken, group: GroupView): HTMLElement {
+function outsideMention(token: Mention, group: GroupView): HTMLElement {
   const title = `After the end of the video (${formatTime(group.durationSec)})`;
   return element("span", { class: "outside-mention", text: token.text, title });
 }

@@ -6,15 +6,22 @@ import { icon } from "../../icons.ts";
 import { latestStep, shownCompletion, shownGroup, shownLine } from "../state.ts";
 import type { ViewerState } from "../state.ts";
 import type { ViewerEvent } from "../update.ts";
+import { createCardMenu } from "./cardMenu.ts";
 import { createCards } from "./cards.ts";
+import { createCompareView } from "./compareView.ts";
+import { createEditorView } from "./editorView.ts";
 import { createFrame } from "./frame.ts";
 import { createGroupBar } from "./groupBar.ts";
 import { createHeader } from "./header.ts";
 import { createOptions } from "./options.ts";
+import { createListPanel } from "./listPanel.ts";
+import { createSeenView } from "./seenView.ts";
+import { createShortcutsView } from "./shortcutsView.ts";
 import { createStrip } from "./strip.ts";
 import { createTimeline } from "./timeline.ts";
+import { createTokensView } from "./tokensView.ts";
 import { createTransport } from "./transport.ts";
-import type { Dispatch } from "./view.ts";
+import type { Dispatch, View } from "./view.ts";
 
 export interface Page {
   /** `event` is what led to the state. */
@@ -24,36 +31,21 @@ export interface Page {
 type RunCommand = Extract<ViewerToHost, { kind: "runCommand" }>["command"];
 
 export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (command: RunCommand) => void): Page {
-  const header = createHeader(dispatch, runCommand);
-  const groupBar = createGroupBar(dispatch);
-  const transport = createTransport(dispatch);
-  const frame = createFrame(transport.node);
-  const strip = createStrip(dispatch);
-  const timeline = createTimeline(dispatch);
-  const options = createOptions(dispatch);
-  const cards = createCards(dispatch);
-  const message = element("div", { class: "page-message" });
+  const { views, nodes, groupBar, stage, body, cards, message } = createViews(dispatch, runCommand);
   const spoken = element("div", { class: "visually-hidden", role: "status" });
-  const stage = element("section", { class: "stage", label: "Video" }, [
-    frame.node,
-    options.node,
-    strip.node,
-    timeline.node,
-  ]);
-  const body = element("main", { class: "body" }, [stage, cards.node]);
-  root.append(header.node, groupBar.node, message, body, spoken);
+  root.append(...nodes, spoken, createCardMenu(root, dispatch));
 
   const renderMessage = whenChanged((line: RolloutLine | null, text: string) => {
     const nodes = messageNodes(line, text);
     message.hidden = nodes.length === 0;
     message.replaceChildren(...nodes);
   });
-  const views = [header, groupBar, frame, transport, strip, timeline, options, cards];
   return {
     render: (state, event) => {
       const isShown = shownGroup(state) !== null;
       setHidden(body, !isShown);
       setHidden(stage, !hasStage(state));
+      body.classList.toggle("without-stage", !hasStage(state));
       const isStale = state.loaded !== null && state.loaded.step !== state.selection?.step;
       body.classList.toggle("stale", isStale);
       setAttribute(body, "aria-busy", String(isStale));
@@ -71,6 +63,31 @@ export function createPage(root: HTMLElement, dispatch: Dispatch, runCommand: (c
     cards.node.scrollTop = 0;
     groupBar.node.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** The views, in the order in which they are rendered, and where they stand. */
+function createViews(dispatch: Dispatch, runCommand: (command: RunCommand) => void) {
+  const header = createHeader(dispatch, runCommand);
+  const list = createListPanel(dispatch);
+  const groupBar = createGroupBar(dispatch);
+  const transport = createTransport(dispatch);
+  const frame = createFrame(transport.node, dispatch);
+  const inStage = [frame, createSeenView(dispatch), createOptions(dispatch), createStrip(dispatch)];
+  const timeline = createTimeline(dispatch);
+  const inspectors = [createCompareView(dispatch), createEditorView(dispatch), createTokensView(dispatch)];
+  const nodesOf = (views: readonly View[]): readonly HTMLElement[] => views.map((view) => view.node);
+  const cards = createCards(dispatch, nodesOf(inspectors));
+  const shortcuts = createShortcutsView(dispatch);
+  const message = element("div", { class: "page-message" });
+  const stage = element("section", { class: "stage", label: "Video" }, nodesOf([...inStage, timeline]));
+  const body = element("main", { class: "body" }, [stage, cards.node]);
+  const main = element("div", { class: "main-column" }, [groupBar.node, message, body]);
+  const columns = element("div", { class: "columns" }, [list.node, main]);
+  const views: readonly View[] = [
+    ...[header, list, groupBar, transport, ...inStage, timeline],
+    ...[...inspectors, cards, shortcuts],
+  ];
+  return { views, nodes: [header.node, columns, shortcuts.node], groupBar, stage, body, cards, message };
 }
 
 /** A prompt without a video, times or options (an imported one) leaves the width to its completions. */

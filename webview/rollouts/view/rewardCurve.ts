@@ -4,7 +4,6 @@ import { onDidChangeTheme, themeColor } from "../../theme.ts";
 import { reuseEqual } from "../equality.ts";
 import { formatNumber } from "../format.ts";
 import { clamp } from "../geometry.ts";
-import { rewardSeries } from "../runStatus.ts";
 import type { ViewerState } from "../state.ts";
 import type { Dispatch, View } from "./view.ts";
 
@@ -50,7 +49,7 @@ export function createRewardCurve(dispatch: Dispatch): View {
   const renderRun = whenChanged((run: ViewerRun | null, step: number | null) => {
     const steps = run?.rolloutSteps ?? [];
     const selected = step === null ? -1 : steps.indexOf(step);
-    const next = reuseEqual(curve, { steps, rewards: run === null ? [] : rewardSeries(run), selected });
+    const next = reuseEqual(curve, { steps, rewards: run?.rewards ?? [], selected });
     if (next === curve) return;
     curve = next;
     setHidden(node, steps.length === 0);

@@ -1,12 +1,17 @@
+import type { ViewerEvidence } from "../../../src/protocol/view.ts";
 import { element, setAttribute, setText, svgElement, whenChanged } from "../../dom.ts";
 import { moveFrame } from "../actions.ts";
+import { evidenceOf } from "../evidence.ts";
 import { formatAxisTime, formatSegments, formatTime } from "../format.ts";
 import { axisTimes, fractionToTime, timeToFraction } from "../geometry.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
 import { firstTimeSec } from "../groupModel.ts";
 import { currentFrame, currentTimeSec, shownCompletion, shownGroup } from "../state.ts";
-import type { Highlight, ViewerState } from "../state.ts";
-import { createLane, createTruthLane, placeSegment } from "./lane.ts";
+import type { ViewerState } from "../state.ts";
+import { createConsensusBand, createEvidenceLane } from "./bands.ts";
+import { createLane, createTruthLane } from "./lane.ts";
+import { createTimelineLayer } from "./timelineLayer.ts";
+import { dragBars } from "./laneDrag.ts";
 import { frameDelta } from "./strip.ts";
 import type { Dispatch, View } from "./view.ts";
 
@@ -15,19 +20,23 @@ export function createTimeline(dispatch: Dispatch): View {
   const ruler = element("div", { class: "track ruler", role: "slider", label: "Time", tabIndex: 0 });
   const valueName = element("span", { class: "lane-value" });
   const truthSlot = element("div", { class: "truth-slot" });
+  const bandSlot = element("div", { class: "truth-slot" });
+  const evidence = createEvidenceSlot();
   const lanes = element("div", { class: "lanes", role: "listbox", label: "Rollouts on the timeline", tabIndex: 0 });
-  const playhead = element("div", { class: "playhead" });
-  const mention = element("div", { class: "mention" });
-  const layer = element("div", { class: "timeline-layer", attributes: { "aria-hidden": "true" } }, [mention, playhead]);
+  const layer = createTimelineLayer();
   const node = element("section", { class: "timeline", label: "Timeline" }, [
     element("div", { class: "timeline-row ruler-row" }, [element("span", { class: "lane-name" }), ruler, valueName]),
     truthSlot,
+    evidence.node,
+    bandSlot,
     lanes,
-    layer,
+    layer.node,
   ]);
   let shown: ViewerState | null = null;
   let rows: readonly HTMLElement[] = [];
   listen({ ruler, truthSlot, lanes }, () => shown, dispatch);
+  pointAtText(node, () => shown, dispatch);
+  dragBars(lanes, () => shown, dispatch);
 
   const renderGroup = whenChanged((group: GroupView | null) => {
     node.hidden = group === null;
@@ -37,6 +46,8 @@ export function createTimeline(dispatch: Dispatch): View {
     lanes.hidden = !group.hasLanes;
     truthSlot.hidden = !group.hasLanes;
     truthSlot.replaceChildren(createTruthLane(group));
+    const band = group.hasLanes ? createConsensusBand(group) : null;
+    bandSlot.replaceChildren(...(band === null ? [] : [band]));
     rows = group.completions.map((completion) => createLane(completion, group));
     lanes.replaceChildren(...rows);
   });
@@ -46,17 +57,10 @@ export function createTimeline(dispatch: Dispatch): View {
     if (row !== undefined) setAttribute(lanes, "aria-activedescendant", row.id);
   });
   const renderTime = whenChanged((timeSec: number, group: GroupView | null) => {
-    const durationSec = group?.durationSec ?? 0;
-    playhead.style.left = `${100 * timeToFraction(timeSec, durationSec)}%`;
     setAttribute(ruler, "aria-valuenow", timeSec.toFixed(2));
     const frame = shown === null ? -1 : currentFrame(shown);
     const text = `${formatTime(timeSec)}, frame ${frame + 1} of ${group?.timestampsSec.length ?? 0}`;
     setAttribute(ruler, "aria-valuetext", text);
-  });
-  const renderMention = whenChanged((highlight: Highlight | null, group: GroupView | null) => {
-    const segment = highlight?.kind === "segment" ? highlight.segment : null;
-    mention.hidden = segment === null;
-    if (segment !== null) placeSegment(mention, segment, group?.durationSec ?? 0);
   });
   return {
     node,
@@ -66,9 +70,20 @@ export function createTimeline(dispatch: Dispatch): View {
       renderGroup(group);
       renderSelected(shownCompletion(state), group);
       renderTime(currentTimeSec(state), group);
-      renderMention(state.highlight, group);
+      layer.render(state);
+      evidence.render(state);
+      node.classList.toggle("is-editing", state.isEditing);
     },
   };
+}
+
+function createEvidenceSlot(): View {
+  const node = element("div", { class: "truth-slot" });
+  const renderEvidence = whenChanged((evidence: ViewerEvidence | null, group: GroupView | null) => {
+    const view = evidenceOf(evidence, group);
+    node.replaceChildren(...(view === null || group === null ? [] : [createEvidenceLane(view, group)]));
+  });
+  return { node, render: (state) => renderEvidence(state.evidence, shownGroup(state)) };
 }
 
 interface Parts {
@@ -114,6 +129,22 @@ function listen({ ruler, truthSlot, lanes }: Parts, shown: () => ViewerState | n
       dispatch({ kind: "seek", timeSec: currentTimeSec(moveFrame(state, delta)) });
     });
   }
+}
+
+/** A segment that the pointer rests on marks the mentions of it in the texts. */
+function pointAtText(node: HTMLElement, shown: () => ViewerState | null, dispatch: Dispatch): void {
+  const show = (bar: HTMLElement | null): void => {
+    const { startSec, endSec } = bar?.dataset ?? {};
+    const isSegment = startSec !== undefined && endSec !== undefined;
+    const segment = isSegment ? { startSec: Number(startSec), endSec: Number(endSec) } : null;
+    const isShown = shown()?.highlight?.source === "picture";
+    if (segment !== null) dispatch({ kind: "highlight", highlight: { source: "picture", kind: "segment", segment } });
+    else if (isShown) dispatch({ kind: "highlight", highlight: null });
+  };
+  node.addEventListener("pointerover", (event) => {
+    show(event.target instanceof Element ? event.target.closest<HTMLElement>("[data-end-sec]") : null);
+  });
+  node.addEventListener("pointerleave", () => show(null));
 }
 
 /** Up and down choose a lane, Enter goes to the start of its prediction. */

@@ -12,6 +12,7 @@ export function createTransport(dispatch: Dispatch): View {
   const play = iconButton("play", "Play", act("playPause"));
   const next = iconButton("chevronRight", "Next frame", act("nextFrame"));
   const last = iconButton("last", "Last frame", act("lastFrame"));
+  const loop = iconButton("loop", "Loop segment", act("loopSegment"));
   const speed = dropdown("Speed", (value) => dispatch({ kind: "speed", speed: Number(value) }));
   speed.node.classList.add("speed");
   play.node.classList.add("play");
@@ -21,6 +22,7 @@ export function createTransport(dispatch: Dispatch): View {
     play.node,
     next.node,
     last.node,
+    loop.node,
     speed.node,
   ]);
   const items = speeds.map((value) => ({ value: String(value), label: `${value}×` }));
@@ -29,6 +31,7 @@ export function createTransport(dispatch: Dispatch): View {
     render: (state) => {
       play.setIcon(state.isPlaying ? "pause" : "play");
       play.setLabel(state.isPlaying ? "Pause" : "Play");
+      loop.setPressed(state.loop !== null);
       speed.setItems(items, String(state.speed));
     },
   };

@@ -1,0 +1,100 @@
+import type { GroupView } from "./groupModel.ts";
+import { formatSegments, plural } from "./format.ts";
+import { containsTime } from "./geometry.ts";
+
+/** Side of what one visual token of Qwen2.5-VL stands for: 2 × 2 patches of 14 px, of the frame as the policy saw it. */
+const mergedPatchPx = 28;
+
+/** What the policy saw of a video, and what it cannot have seen of the truth. */
+export interface SeenView {
+  readonly facts: readonly { readonly name: string; readonly value: string }[];
+  readonly frames: readonly SeenFrame[];
+  readonly warnings: readonly string[];
+}
+
+export interface SeenFrame {
+  readonly index: number; // within the clip that was shown
+  readonly frameIndex: number | null; // in the file
+  readonly timestampSec: number;
+  readonly isInTruth: boolean;
+}
+
+/** Null where nobody knows what was shown. */
+export function seenOf(group: GroupView): SeenView | null {
+  const { video } = group.record;
+  if (video === null) return null;
+  const { timestampsSec, frameIndices } = video;
+  const count = timestampsSec.length;
+  const perFrame = count === 0 ? 0 : video.visualTokens / count;
+  return {
+    facts: [
+      { name: "File", value: video.path },
+      { name: "Frames", value: `${count} of ${fileFrames(video.durationSec, video.videoFps)} in the file` },
+      { name: "Rate", value: `${sampleRate(timestampsSec)} sampled, ${trimmed(video.videoFps)} fps in the file` },
+      {
+        name: "Size",
+        value: `${video.widthPx} × ${video.heightPx} px, of ${video.sourceWidthPx} × ${video.sourceHeightPx} px`,
+      },
+      { name: "Visual tokens", value: `${video.visualTokens}, ${trimmed(perFrame)} a frame` },
+      { name: "Duration", value: `${video.durationSec.toFixed(3)} s` },
+    ],
+    frames: timestampsSec.map((timestampSec, index) => ({
+      index,
+      frameIndex: frameIndices[index] ?? null,
+      timestampSec,
+      isInTruth: containsTime(group.truthSegments, timestampSec),
+    })),
+    warnings: [...betweenFrames(group), ...smallBoxes(group, video.widthPx, video.heightPx)],
+  };
+}
+
+/** Segments of the truth that hold no sampled frame: the policy cannot have seen the event. */
+function betweenFrames({ truthSegments, timestampsSec }: GroupView): readonly string[] {
+  if (timestampsSec.length === 0) return [];
+  return truthSegments
+    .filter((segment) => !timestampsSec.some((timeSec) => containsTime([segment], timeSec)))
+    .map((segment) => {
+      const before = timestampsSec.filter((timeSec) => timeSec < segment.startSec).at(-1);
+      const after = timestampsSec.find((timeSec) => timeSec > segment.endSec);
+      const truth = `The truth (${formatSegments([segment])})`;
+      if (before === undefined) return `${truth} ends before the first sampled frame (${seconds(after)}).`;
+      if (after === undefined) return `${truth} starts after the last sampled frame (${seconds(before)}).`;
+      return `${truth} lies between two sampled frames (${seconds(before)} and ${seconds(after)}), so the policy saw nothing of it.`;
+    });
+}
+
+function smallBoxes({ truthBoxes }: GroupView, widthPx: number, heightPx: number): readonly string[] {
+  const sizes = truthBoxes.map(({ box }) => ({
+    width: (box.x1 - box.x0) * widthPx,
+    height: (box.y1 - box.y0) * heightPx,
+  }));
+  const small = sizes.filter(({ width, height }) => width < mergedPatchPx || height < mergedPatchPx);
+  const [smallest] = [...small].sort((a, b) => a.width * a.height - b.width * b.height);
+  if (smallest === undefined) return [];
+  const all =
+    small.length === sizes.length
+      ? "The true box is"
+      : `${small.length} of ${plural(sizes.length, "true box", "true boxes")} are`;
+  const size = `${Math.round(smallest.width)} × ${Math.round(smallest.height)} px`;
+  return [
+    `${all} smaller than a merged patch (${mergedPatchPx} px) of the frame that the policy saw: down to ${size}.`,
+  ];
+}
+
+function sampleRate(timestampsSec: readonly number[]): string {
+  const [first, last] = [timestampsSec[0], timestampsSec.at(-1)];
+  if (first === undefined || last === undefined || last <= first) return "one frame";
+  return `${trimmed((timestampsSec.length - 1) / (last - first))} fps`;
+}
+
+function fileFrames(durationSec: number, fps: number): number {
+  return Math.round(durationSec * fps);
+}
+
+function trimmed(value: number): string {
+  return String(Number(value.toFixed(2)));
+}
+
+function seconds(timeSec: number | undefined): string {
+  return timeSec === undefined ? "–" : `${timeSec.toFixed(2)} s`;
+}
