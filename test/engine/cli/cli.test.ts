@@ -299,7 +299,7 @@ test("score says what a changed reward does to the rollouts of a run, and keeps 
   const other = await scored("--reward", `${file}:words`, "--signature", "each");
   assert.deepEqual(other.rewards["words"]?.mean, mean);
   const told = (await cli("score", runDir, "--reward", "words")).stdout;
-  assert.match(told, /First errors:\n {2}rft:\/[^ /]+\/1\/0\/1 {2}words: not this one/);
+  assert.match(told, /First errors:\n {2}rft:\/[^ /]+\/1\/0\/1 {2}words: Error: not this one/);
   assert.match(told, /Largest changes:\n {2}rft:\/[^ /]+\/\d\/\d\/\d {2}words: \d+\.000 -> -?\d+\.000/);
   const unknown = await cli("score", runDir, "--reward", "nothing");
   assert.equal(unknown.status, 2);
