@@ -114,6 +114,7 @@ export class RewardHost {
     );
     if (end.kind === "refused") job.failRest(end.error);
     if (end.kind !== "died") return null;
+    if (this.#isClosed) throw new Error("the reward host was closed during a call");
     this.#current = this.#spare;
     this.#spare = this.#warm();
     return end.error;

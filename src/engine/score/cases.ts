@@ -72,7 +72,7 @@ function byReward(cases: readonly PlacedCase[]): PlacedCase[][] {
 }
 
 async function runWithOneReward(cases: readonly PlacedCase[], params: RunCasesParams): Promise<CaseOutcome[]> {
-  const { file, engineDir, pythonPath, cacheDir, onLog } = params;
+  const { file, engineDir, pythonPath, cacheDir, signal, onLog } = params;
   const reward = cases[0]?.case.reward;
   if (reward === undefined) return [];
   const rewards: RewardSpec[] = [isWorkspaceReward(reward) ? { ...reward, onError: "zero" } : reward];
@@ -83,6 +83,7 @@ async function runWithOneReward(cases: readonly PlacedCase[], params: RunCasesPa
     pythonPath,
     cacheDir,
     sources: null,
+    signal,
     onLog,
   });
   try {

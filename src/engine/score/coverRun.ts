@@ -83,9 +83,10 @@ async function scoreSample(
   reward: WorkspaceReward,
   baseDir: string,
   groups: readonly ScoreGroup[],
-  { engineDir, pythonPath, cacheDir, onLog }: CoverRunParams,
+  { engineDir, pythonPath, cacheDir, signal, onLog }: CoverRunParams,
 ): Promise<{ scored: Scored[][]; version: string }> {
-  const scorer = new Scorer({ rewards: [reward], baseDir, engineDir, pythonPath, cacheDir, sources: null, onLog });
+  const programs = { engineDir, pythonPath, cacheDir };
+  const scorer = new Scorer({ rewards: [reward], baseDir, ...programs, sources: null, signal, onLog });
   try {
     const sources = await scorer.open();
     return { scored: await scorer.score(groups), version: scoreVersion(reward, sources) };

@@ -34,7 +34,8 @@ export async function rescoreRun(params: RescoreRunParams): Promise<RescoredRun>
   const { runDir, engineDir, pythonPath, cacheDir, onLog, signal, onProgress } = params;
   const { spec, baseDir } = await readRunRecord(runDir);
   const reward = resolveReward(params.reward, spec, runDir);
-  const scorer = new Scorer({ rewards: [reward], baseDir, engineDir, pythonPath, cacheDir, sources: null, onLog });
+  const programs = { engineDir, pythonPath, cacheDir };
+  const scorer = new Scorer({ rewards: [reward], baseDir, ...programs, sources: null, signal, onLog });
   try {
     const sources = await scorer.open();
     const rollouts = openRollouts(runDir);

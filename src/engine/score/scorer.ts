@@ -36,6 +36,8 @@ export interface ScorerOptions extends HostPrograms {
   readonly sources: SourceFiles | null;
   /** Judges keep their answers there. */
   readonly cacheDir: string;
+  /** Ends its processes, whatever they are at. */
+  readonly signal?: AbortSignal | undefined;
   /** What rewards print, line by line. */
   readonly onLog: (line: string) => void;
 }
@@ -52,13 +54,19 @@ export class Scorer {
   constructor(options: ScorerOptions) {
     this.#options = options;
     this.#judge = createJudge({ cacheDir: options.cacheDir });
+    options.signal?.addEventListener("abort", () => void this.close(), { once: true });
   }
 
   /**
    * Starts what is needed, and answers the text of all files that the rewards of the workspace consist of.
-   * @throws UserError not-found (no Python), bad-reward (a file that cannot be loaded, a function that it does not have)
+   * @throws UserError not-found (no Python), bad-reward (a file that cannot be loaded, a function that it does not have);
+   * the signal's reason
    */
-  async open(): Promise<SourceFiles> {
+  open(): Promise<SourceFiles> {
+    return this.#whileWanted(() => this.#open());
+  }
+
+  async #open(): Promise<SourceFiles> {
     const sources: Record<string, string> = {};
     for (const reward of this.#options.rewards.filter(isWorkspaceReward)) {
       const host = await this.#hostOf(reward);
@@ -73,10 +81,10 @@ export class Scorer {
     return (await this.#hostOf(reward)).loaded();
   }
 
-  /** Scores by group and completion. */
+  /** Scores by group and completion. @throws the signal's reason */
   async score(groups: readonly ScoreGroup[]): Promise<Scored[][]> {
     const { rewards } = this.#options;
-    const byReward = await Promise.all(rewards.map((reward) => this.#partsOf(reward, groups)));
+    const byReward = await this.#whileWanted(() => Promise.all(rewards.map((reward) => this.#partsOf(reward, groups))));
     return groups.map(({ completions }, g) =>
       completions.map((_, k) => {
         const parts = byReward.flatMap((parts_P_G) => parts_P_G[g]?.[k] ?? []);
@@ -87,6 +95,17 @@ export class Scorer {
 
   async close(): Promise<void> {
     for (const host of this.#hosts.values()) await host.then((h) => h.close()).catch(() => undefined);
+  }
+
+  /** A call in flight ends with its process; that it was not wanted any more is then the reason. */
+  async #whileWanted<T>(work: () => Promise<T>): Promise<T> {
+    this.#options.signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      throw error;
+    }
   }
 
   /** Parts of one reward; groups that it does not apply to have none. */
