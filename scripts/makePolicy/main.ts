@@ -57,7 +57,7 @@ async function teach(taught: Policy, phase: Phase): Promise<void> {
         .filter(Boolean).length;
       let loss = 0;
       for (const target of targets) loss += await accumulateTarget(taught, optimizer, target, answerTokens);
-      await applyGradients(taught, optimizer, phase.learningRate * schedule(step, phase.steps), 0.01);
+      await applyGradients(taught, optimizer, phase.learningRate * schedule(step, phase.decaySteps), 0.01);
       return { loss };
     },
     () => probe(taught, seed + 500, phase.lessons),
@@ -70,20 +70,20 @@ async function teachSight(taught: Policy): Promise<void> {
   const gradients = new Map(trainable.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
   const optimizer = { ...createOptimizer(taught, adam), trainable, gradients };
   const alone = { ...taught, graphs: new GraphCache({ threads }) };
-  const { accumulate, score } = createSight(alone, optimizer);
+  const lessons = createSight(alone, optimizer);
   const heldOut = Array.from({ length: 40 }, (_, i) => clipOf(makeScene(seed + 500, i)));
   await inSteps(
     sight,
     async (step) => {
       const sums: Record<string, number> = {};
       for (let i = 0; i < sight.clipsPerStep; i++) {
-        const losses = await accumulate(glimpsesOf(seed, step * sight.clipsPerStep + i), 1 / sight.clipsPerStep);
+        const losses = await lessons.accumulate(glimpsesOf(seed, step * sight.clipsPerStep + i), 1 / sight.clipsPerStep);
         for (const [name, loss] of Object.entries(losses)) sums[name] = (sums[name] ?? 0) + loss / sight.clipsPerStep;
       }
-      await applyGradients(alone, optimizer, sight.learningRate * schedule(step, sight.steps), 0.01);
+      await applyGradients(alone, optimizer, sight.learningRate * schedule(step, sight.decaySteps), 0.01);
       return sums;
     },
-    () => score(heldOut),
+    () => lessons.score(heldOut),
   );
   await alone.graphs.dispose();
 }
@@ -113,9 +113,10 @@ async function inSteps(
   }
 }
 
-function schedule(step: number, steps: number): number {
+/** Share of the learning rate: warm-up, then a cosine down to 2 %. */
+function schedule(step: number, decaySteps: number): number {
   const warmup = Math.min(1, (step + 1) / 100);
-  return warmup * (0.02 + 0.98 * 0.5 * (1 + Math.cos((Math.PI * step) / steps)));
+  return warmup * (0.02 + 0.98 * 0.5 * (1 + Math.cos((Math.PI * step) / decaySteps)));
 }
 
 function textOf(values: Readonly<Record<string, number>>): string {

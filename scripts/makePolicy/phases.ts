@@ -7,13 +7,15 @@ export interface Phase {
   readonly lessons: "facts" | "tasks";
   readonly looseness: Looseness;
   readonly steps: number;
+  /** Steps of the cosine decay of the learning rate: more than `steps` where the next phase goes on from there. */
+  readonly decaySteps: number;
   readonly clipsPerStep: number;
   readonly learningRate: number;
   readonly firstScene: number;
 }
 
 /** First of all, the vision tower alone: what every visual token shows. */
-export const sight = { name: "sight", steps: 4000, clipsPerStep: 6, learningRate: 3e-3 } as const;
+export const sight = { name: "sight", steps: 4000, decaySteps: 4000, clipsPerStep: 6, learningRate: 3e-3 } as const;
 
 export const phases: readonly Phase[] = [
   {
@@ -21,6 +23,7 @@ export const phases: readonly Phase[] = [
     lessons: "facts",
     looseness: exact,
     steps: 1500,
+    decaySteps: 1500,
     clipsPerStep: 4,
     learningRate: 1e-3,
     firstScene: 200_000,
@@ -29,7 +32,8 @@ export const phases: readonly Phase[] = [
     name: "tasks",
     lessons: "tasks",
     looseness: exact,
-    steps: 3000,
+    steps: 1000,
+    decaySteps: 2000,
     clipsPerStep: 4,
     learningRate: 8e-4,
     firstScene: 300_000,
@@ -39,6 +43,7 @@ export const phases: readonly Phase[] = [
     lessons: "tasks",
     looseness: { segmentSec: 2.5, boxMargin: 0.3 },
     steps: 300,
+    decaySteps: 300,
     clipsPerStep: 4,
     learningRate: 3e-4,
     firstScene: 400_000,
