@@ -47,7 +47,9 @@ interface Manifest {
     readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
     readonly viewsWelcome: readonly { readonly contents: string; readonly when?: string }[];
     readonly configuration: { readonly properties: Readonly<Record<string, { readonly scope: string }>> };
-    readonly walkthroughs: readonly { readonly steps: readonly { description: string; media: { svg: string } }[] }[];
+    readonly walkthroughs: readonly {
+      readonly steps: readonly { id: string; description: string; media: { svg: string } }[];
+    }[];
     readonly viewsContainers: { readonly activitybar: readonly { readonly id: string; readonly icon: string }[] };
   };
 }
@@ -178,6 +180,13 @@ test("the specification's ending is a language with a schema, and activates the 
     "onWebviewPanel:videoRft.rollouts",
     "onWebviewPanel:videoRft.dashboard",
   ]);
+});
+
+test("the walkthrough goes from a look at the machine to one's own data", () => {
+  assert.deepEqual(
+    contributes.walkthroughs.map(({ steps }) => steps.map(({ id }) => id)),
+    [["doctor", "demo", "rollouts", "reward", "spec"]],
+  );
 });
 
 test("the icons are there, and can be drawn in one colour", () => {
