@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { RewardItem } from "../../protocol/reward.ts";
 import {
-  eventRecallMessages,
+  eventRecallQuestion,
   readEventRecall,
   similarityOf,
   similarityTexts,
@@ -21,31 +21,61 @@ export interface Judge {
   score(spec: JudgedReward, items: readonly RewardItem[]): Promise<HostOutcome[]>;
 }
 
-export function createJudge(options: { readonly cacheDir: string; readonly firstRetryMs?: number }): Judge {
+export function createJudge(options: JudgeOptions): Judge {
   const spent = new Map<string, number>();
-  const asking = new Map<string, Limiter>();
-  const ask = async (spec: JudgedReward, route: string, body: object): Promise<unknown> => {
-    const file = cacheFile(options.cacheDir, spec, route, body);
-    const known = await readCache(file);
-    if (known !== undefined) return known;
+  const limiters = new Map<string, Limiter>();
+  /** By cache file: completions of a group are compared with the same references, which are asked for once. */
+  const inFlight = new Map<string, Promise<unknown>>();
+  const post = async (spec: JudgedReward, route: string, body: object): Promise<unknown> => {
     const key = `${spec.name} ${spec.endpoint}`;
-    const limiter = asking.get(key) ?? new Limiter(spec.concurrency);
-    asking.set(key, limiter);
+    const limiter = limiters.get(key) ?? new Limiter(spec.concurrency);
+    limiters.set(key, limiter);
     return limiter.run(async () => {
       const count = (spent.get(key) ?? 0) + 1;
       if (count > spec.maxRequests) throw new JudgeError(`the budget of ${spec.maxRequests} requests is spent`);
       spent.set(key, count);
-      const answer = await post(spec, route, body, options.firstRetryMs ?? 500);
-      await writeCache(file, answer);
-      return answer;
+      return postUntilAnswered(spec, route, body, options);
     });
+  };
+  const ask = async <T>(question: Question<T>): Promise<T> => {
+    const { spec, route, body, read, problem } = question;
+    const file = cacheFile(options.cacheDir, spec, route, body);
+    const known = read(await readCache(file));
+    if (known !== null) return known;
+    const answered = async (): Promise<unknown> => {
+      const json = await post(spec, route, body);
+      if (read(json) === null) throw new JudgeError(`${problem}: ${shorten(JSON.stringify(json))}`);
+      await writeCache(file, json); // what cannot be read is asked again
+      return json;
+    };
+    const asked = inFlight.get(file) ?? answered().finally(() => inFlight.delete(file));
+    inFlight.set(file, asked);
+    const answer = read(await asked);
+    if (answer === null) throw new Error("internal: two questions with one text have different answers");
+    return answer;
   };
   return {
     score: (spec, items) => Promise.all(items.map((item) => scoreOne(spec, item, ask))),
   };
 }
 
-type Ask = (spec: JudgedReward, route: string, body: object) => Promise<unknown>;
+export interface JudgeOptions {
+  readonly cacheDir: string;
+  readonly firstRetryMs?: number;
+  /** Ends requests in flight. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Question<T> {
+  readonly spec: JudgedReward;
+  readonly route: "chat/completions" | "embeddings";
+  readonly body: object;
+  /** null for what is not the answer that was asked for. */
+  readonly read: (json: unknown) => T | null;
+  readonly problem: string;
+}
+
+type Ask = <T>(question: Question<T>) => Promise<T>;
 
 class JudgeError extends Error {}
 
@@ -59,23 +89,29 @@ async function scoreOne(spec: JudgedReward, item: RewardItem, ask: Ask): Promise
 }
 
 async function recallOf(spec: JudgedReward, item: RewardItem, ask: Ask): Promise<HostOutcome> {
-  const messages = eventRecallMessages(item);
-  if (messages === null) return withoutAnswer(item);
-  const text = contentOf(await ask(spec, "chat/completions", { model: spec.model, temperature: 0, messages }));
-  const output = text === null ? null : readEventRecall(text);
-  if (output === null)
-    throw new JudgeError(`the judge did not answer with the JSON that was asked for: ${shorten(text)}`);
+  const question = eventRecallQuestion(item);
+  if (question === null) return withoutAnswer(item);
+  const output = await ask({
+    spec,
+    route: "chat/completions",
+    body: { model: spec.model, temperature: 0, messages: question.messages },
+    read: (json) => readEventRecall(contentOf(json), question.events),
+    problem: "the judge did not answer with the JSON that was asked for",
+  });
   return { ok: true, output };
 }
 
 async function similarity(spec: JudgedReward, item: RewardItem, ask: Ask): Promise<HostOutcome> {
   const texts = similarityTexts(item);
   if (texts === null) return withoutAnswer(item);
-  const embed = async (input: string): Promise<readonly number[]> => {
-    const embedding = embeddingOf(await ask(spec, "embeddings", { model: spec.model, input }));
-    if (embedding === null) throw new JudgeError("the server did not answer with an embedding");
-    return embedding;
-  };
+  const embed = (input: string): Promise<readonly number[]> =>
+    ask({
+      spec,
+      route: "embeddings",
+      body: { model: spec.model, input },
+      read: embeddingOf,
+      problem: "the server did not answer with an embedding",
+    });
   const references = await Promise.all(texts.references.map(embed));
   return { ok: true, output: similarityOf(await embed(texts.answer), references) };
 }
@@ -87,13 +123,19 @@ function withoutAnswer({ completion: { parsed } }: RewardItem): HostOutcome {
   return { ok: true, output };
 }
 
-async function post(spec: JudgedReward, route: string, body: object, firstRetryMs: number): Promise<unknown> {
+async function postUntilAnswered(
+  spec: JudgedReward,
+  route: string,
+  body: object,
+  { firstRetryMs = 500, signal }: JudgeOptions,
+): Promise<unknown> {
   const url = `${spec.endpoint.replace(/\/$/, "")}/${route}`;
   for (let attempt = 0; ; attempt++) {
-    const result = await postOnce(spec, url, body);
+    signal?.throwIfAborted();
+    const result = await postOnce(spec, url, body, signal);
     if (result.ok) return result.json;
     if (!result.isWorthRepeating || attempt === spec.retries) throw new JudgeError(`${url}: ${result.problem}`);
-    await delay(result.waitMs ?? firstRetryMs * 2 ** attempt);
+    await delay(result.waitMs ?? firstRetryMs * 2 ** attempt, undefined, { signal });
   }
 }
 
@@ -101,7 +143,12 @@ type PostResult =
   | { readonly ok: true; readonly json: unknown }
   | { readonly ok: false; readonly problem: string; readonly isWorthRepeating: boolean; readonly waitMs?: number };
 
-async function postOnce(spec: JudgedReward, url: string, body: object): Promise<PostResult> {
+async function postOnce(
+  spec: JudgedReward,
+  url: string,
+  body: object,
+  signal: AbortSignal | undefined,
+): Promise<PostResult> {
   const key = spec.apiKeyVariable === undefined ? undefined : process.env[spec.apiKeyVariable];
   if (spec.apiKeyVariable !== undefined && key === undefined) {
     return {
@@ -115,7 +162,7 @@ async function postOnce(spec: JudgedReward, url: string, body: object): Promise<
       method: "POST",
       headers: { "content-type": "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(spec.requestTimeoutMs),
+      signal: AbortSignal.any([AbortSignal.timeout(spec.requestTimeoutMs), ...(signal === undefined ? [] : [signal])]),
     });
     if (response.ok) return { ok: true, json: await response.json() };
     const waitSec = Number(response.headers.get("retry-after") ?? NaN);
@@ -126,6 +173,7 @@ async function postOnce(spec: JudgedReward, url: string, body: object): Promise<
       ...(Number.isFinite(waitSec) ? { waitMs: 1000 * Math.min(60, waitSec) } : {}),
     };
   } catch (error) {
+    signal?.throwIfAborted();
     return { ok: false, problem: reasonOf(error), isWorthRepeating: true };
   }
 }

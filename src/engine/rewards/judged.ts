@@ -18,14 +18,17 @@ export interface ChatMessage {
  * Recall of events: the share of the events of the true caption that the description entails, in [0, 1]. Follows
  * VideoChat-R1's caption reward (arXiv 2504.06958) and DREAM-1K's AutoDQ recall, whose binning is not published. The
  * judge gets the events where the dataset lists them, else it finds them in the caption first.
- * @returns null when there is nothing to ask: no answer, or no true caption
+ * @returns null when there is nothing to ask: no answer, or no true caption; `events`: how many the judge is given
  */
-export function eventRecallMessages({ completion: { parsed }, example: { truth } }: RewardItem): ChatMessage[] | null {
+export function eventRecallQuestion({
+  completion: { parsed },
+  example: { truth },
+}: RewardItem): { readonly messages: readonly ChatMessage[]; readonly events: number | null } | null {
   if (truth.task !== "captioning") throw new Error(`internal: event-recall does not know ${truth.task}`);
   const { events, captions } = truth;
   if (parsed.text === undefined || (events.length === 0 && captions.length === 0)) return null;
   const listed = events.length > 0;
-  return [
+  const messages: ChatMessage[] = [
     {
       role: "system",
       content:
@@ -40,14 +43,16 @@ export function eventRecallMessages({ completion: { parsed }, example: { truth }
         `\n\nDescription:\n${parsed.text}`,
     },
   ];
+  return { messages, events: listed ? events.length : null };
 }
 
-/** Reads the judge's answer; null when it is not the JSON that was asked for. */
-export function readEventRecall(answer: string): RewardOutput | null {
-  const json = firstJsonObject(answer);
+/** Reads the judge's answer; null when it is not the JSON that was asked for, or is about another number of events. */
+export function readEventRecall(answer: string | null, asked: number | null): RewardOutput | null {
+  const json = answer === null ? null : firstJsonObject(answer);
   if (!isRecord(json) || !Array.isArray(json["events"])) return null;
   const events: unknown[] = json["events"];
   const entailed = events.map((event) => (isRecord(event) ? event["entailed"] : undefined));
+  if (asked !== null && events.length !== asked) return null; // one left out would raise the share
   if (events.length === 0 || !entailed.every((value) => typeof value === "boolean")) return null;
   const found = entailed.filter(Boolean).length;
   return { value: found / events.length, parts: { events: events.length, entailed: found } };

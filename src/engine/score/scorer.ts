@@ -53,7 +53,7 @@ export class Scorer {
 
   constructor(options: ScorerOptions) {
     this.#options = options;
-    this.#judge = createJudge({ cacheDir: options.cacheDir });
+    this.#judge = createJudge({ cacheDir: options.cacheDir, signal: options.signal });
     options.signal?.addEventListener("abort", () => void this.close(), { once: true });
   }
 
