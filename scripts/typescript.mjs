@@ -16,6 +16,7 @@ export async function runTypescript(file, args) {
     platform: "node",
     target: "node20",
     format: "esm",
+    mainFields: ["module", "main"],
     external: ["onnxruntime-node"],
     banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
     sourcemap: "inline",
