@@ -61,7 +61,7 @@ export async function makeRewardWorkspace(): Promise<string> {
   spec.grpo = { ...spec.grpo, steps: 3 };
   fs.writeFileSync(specFile, JSON.stringify(spec, null, 2));
   const cli = path.resolve("dist", "engine", "cli.cjs");
-  execFileSync(process.execPath, [cli, "run", specFile], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, [cli, "run", specFile, "--now"], { stdio: ["ignore", "ignore", "inherit"] });
   if (onlyRunDir(dir) === null) throw new Error("the run left no folder");
   return dir;
 }

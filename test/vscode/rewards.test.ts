@@ -19,6 +19,9 @@ import {
   withPictureOnFailure,
 } from "./workbench.ts";
 
+/** The editor in front. */
+const editor = ".editor-group-container.active .editor-instance";
+
 // One story in one window: each test goes on where the one before ended.
 const extensionDir = process.cwd();
 let server: VsCodeServer;
@@ -70,15 +73,25 @@ scene("accepting keeps the scores beside the rollouts", async () => {
 });
 
 scene("the debugger stops in a TypeScript reward at the recorded input, and draws what is hovered", async () => {
-  await breakAt("const whole =");
+  await breakAt("const segment =");
   await lens("Debug on worst rollout").click();
   await paused();
-  assert.match(await stoppedLine(), /^const whole = .*segment\.startSec/);
+  assert.match(await stoppedLine(), /^const segment =/);
   // It is the file itself that is shown, types and all.
   assert.equal(await page.locator(".tab", { hasText: "overlap.ts" }).count(), 1);
+  await editorLine("{ parsed: Prediction }").waitFor();
+  const viewer = await webviewFrame(page, ".timeline");
+  await editorLine("const common")
+    .locator("span", { hasText: /^truth$/ })
+    .first()
+    .hover();
+  await viewer.locator(".evidence-lane .evidence-truth").waitFor();
   await screenshot(page, "debug-typescript");
+  await runCommand(page, "Debug: Restart");
+  await paused();
   await runCommand(page, "Debug: Stop");
   await running();
+  await viewer.locator(".evidence-lane").waitFor({ state: "detached" });
 });
 
 scene("the debugger stops in a Python reward, without the Python extension", async () => {
@@ -89,6 +102,23 @@ scene("the debugger stops in a Python reward, without the Python extension", asy
   await screenshot(page, "debug-python");
   await runCommand(page, "Debug: Continue");
   await running();
+});
+
+scene("a rollout that is pinned in the viewer is a test, which fails when the reward changes", async () => {
+  const viewer = await webviewFrame(page, ".timeline");
+  await viewer.locator(".card-menu-button").first().click();
+  await viewer.locator(".card-menu-item", { hasText: "Pin" }).click();
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: "brevity" }).first().click();
+  await page.locator(".tab.active", { hasText: "rewards.cases.jsonl" }).waitFor();
+  await runCommand(page, "Testing: Focus on Test Explorer View");
+  await page.locator(".test-explorer .monaco-list-row", { hasText: "rewards.cases.jsonl" }).waitFor();
+  await runCommand(page, "Test: Run All Tests");
+  await page.locator(".test-explorer .codicon-testing-passed-icon").first().waitFor();
+  await openFile(page, "brevity.py");
+  await edit("1.0 / (1 + words)", "2.0 / (1 + words)");
+  await runCommand(page, "Test: Run All Tests");
+  await page.locator(".test-explorer .codicon-testing-failed-icon").first().waitFor();
+  await screenshot(page, "case-failed");
 });
 
 function scene(name: string, steps: () => Promise<void>): void {
@@ -106,7 +136,12 @@ function runDir(): string {
 
 /** A lens of the editor in front. */
 function lens(text: string | RegExp): Locator {
-  return page.locator(".editor-instance .codelens-decoration a", { hasText: text }).first();
+  return page.locator(`${editor} .codelens-decoration a`, { hasText: text }).first();
+}
+
+/** A line of the editor in front; Monaco writes its blanks as no-break spaces. */
+function editorLine(text: string): Locator {
+  return page.locator(`${editor} .view-line`, { hasText: text.replaceAll(" ", "\u00a0") }).first();
 }
 
 /** Texts that decorations put behind the lines of the editor in front: they are drawn by style sheets. */
@@ -118,21 +153,17 @@ function lineTexts(): Promise<string[]> {
 
 /** Changes the file on the disk's side of the editor: through the editor, with replace, and saves. */
 async function edit(before: string, after: string): Promise<void> {
-  const row = page.locator(".editor-instance .view-line", { hasText: before.replaceAll(" ", "\u00a0") }).first();
-  await row.click();
+  await editorLine(before).click();
   await page.keyboard.press("Home");
   await page.keyboard.press("Shift+End");
-  const text = overlapText.split("\n").find((line) => line.includes(before)) ?? brevityText;
-  await page.keyboard.insertText(text.trim().replace(before, after));
+  const text = `${overlapText}${brevityText}`.split("\n").find((line) => line.includes(before));
+  await page.keyboard.insertText((text ?? assert.fail(before)).trim().replace(before, after));
   await page.keyboard.press("Control+S");
 }
 
 /** Sets a breakpoint at the line of the editor in front that has a text. */
 async function breakAt(text: string): Promise<void> {
-  await page
-    .locator(".editor-instance .view-line", { hasText: text.replaceAll(" ", "\u00a0") })
-    .first()
-    .click();
+  await editorLine(text).click();
   await page.keyboard.press("F9");
 }
 
@@ -160,5 +191,4 @@ async function running(): Promise<void> {
     patienceMs,
     async () => (await page.locator(".debug-toolbar:visible").count()) === 0,
   );
-  void webviewFrame;
 }

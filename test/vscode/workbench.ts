@@ -62,7 +62,7 @@ export function runCommand(page: Page, title: string): Promise<void> {
 /** Opens a file of the workspace through quick open. */
 export async function openFile(page: Page, name: string): Promise<void> {
   await pick(page, "Control+P", name, name);
-  await page.locator(".tab.active", { hasText: name }).waitFor();
+  await page.locator(".editor-group-container.active .tab.active", { hasText: name }).waitFor();
 }
 
 /**
@@ -71,10 +71,11 @@ export async function openFile(page: Page, name: string): Promise<void> {
  */
 export async function chooseDarkTheme(page: Page): Promise<void> {
   const theme = "Dark Modern";
-  await runCommand(page, "Preferences: Color Theme");
-  const input = page.locator(".quick-input-widget .quick-input-box input");
-  await input.fill(theme);
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: theme }).first().click();
+  await waitFor(`"${theme}" to choose`, patienceMs, async () => {
+    await runCommand(page, "Preferences: Color Theme");
+    // A list that opens before the themes are known stays without them.
+    return clickRow(page, await fillInput(page, theme), theme);
+  });
   await page.locator(".monaco-workbench.vscode-theme-defaults-themes-dark_modern-json").waitFor();
 }
 
@@ -89,22 +90,30 @@ export async function paletteTitles(page: Page, text: string): Promise<string[]>
 
 /** Clicks a row of VS Code's quick input. A row that does not come is asked for again: lists are not always refreshed. */
 async function pick(page: Page, key: string, text: string, row: string): Promise<void> {
-  await waitFor(`"${row}" to choose`, patienceMs, async () => {
-    const rows = await fillQuickInput(page, key, text);
-    const isThere = await rows
-      .filter({ hasText: row })
-      .first()
-      .waitFor({ timeout: 10_000 })
-      .then(() => true)
-      .catch(() => false);
-    if (isThere) await rows.filter({ hasText: row }).first().click();
-    else await page.keyboard.press("Escape");
-    return isThere;
-  });
+  await waitFor(`"${row}" to choose`, patienceMs, async () =>
+    clickRow(page, await fillQuickInput(page, key, text), row),
+  );
+}
+
+/** False, and the list closed, when the row does not come. */
+async function clickRow(page: Page, rows: Locator, row: string): Promise<boolean> {
+  const wanted = rows.filter({ hasText: row }).first();
+  const isThere = await wanted
+    .waitFor({ timeout: 10_000 })
+    .then(() => true)
+    .catch(() => false);
+  if (isThere) await wanted.click();
+  else await page.keyboard.press("Escape");
+  return isThere;
 }
 
 async function fillQuickInput(page: Page, key: string, text: string): Promise<Locator> {
   await page.keyboard.press(key);
+  return fillInput(page, text);
+}
+
+/** Types into the quick input that is open or about to be; answers its rows. */
+async function fillInput(page: Page, text: string): Promise<Locator> {
   const input = page.locator(".quick-input-widget .quick-input-box input");
   await input.waitFor();
   await input.fill(text);
