@@ -77,7 +77,10 @@ async function teachSight(taught: Policy): Promise<void> {
     async (step) => {
       const sums: Record<string, number> = {};
       for (let i = 0; i < sight.clipsPerStep; i++) {
-        const losses = await lessons.accumulate(glimpsesOf(seed, step * sight.clipsPerStep + i), 1 / sight.clipsPerStep);
+        const losses = await lessons.accumulate(
+          glimpsesOf(seed, step * sight.clipsPerStep + i),
+          1 / sight.clipsPerStep,
+        );
         for (const [name, loss] of Object.entries(losses)) sums[name] = (sums[name] ?? 0) + loss / sight.clipsPerStep;
       }
       await applyGradients(alone, optimizer, sight.learningRate * schedule(step, sight.decaySteps), 0.01);
