@@ -75,8 +75,7 @@ scene("accepting keeps the scores beside the rollouts", async () => {
 scene("the debugger stops in a TypeScript reward at the recorded input, and draws what is hovered", async () => {
   await breakAt("const segment =");
   await lens("Debug on worst rollout").click();
-  await paused();
-  assert.match(await stoppedLine(), /^const segment =/);
+  await stoppedAt("const segment =");
   // It is the file itself that is shown, types and all.
   assert.equal(await page.locator(".tab", { hasText: "overlap.ts" }).count(), 1);
   await editorLine("{ parsed: Prediction }").waitFor();
@@ -87,8 +86,11 @@ scene("the debugger stops in a TypeScript reward at the recorded input, and draw
     .hover();
   await viewer.locator(".evidence-lane .evidence-truth").waitFor();
   await screenshot(page, "debug-typescript");
+  // A step first: where the debugger stands afterwards tells the new session from the old one.
+  await runCommand(page, "Debug: Step Over");
+  await stoppedAt("if (!segment)");
   await runCommand(page, "Debug: Restart");
-  await paused();
+  await stoppedAt("const segment =");
   await runCommand(page, "Debug: Stop");
   await running();
   await viewer.locator(".evidence-lane").waitFor({ state: "detached" });
@@ -172,17 +174,31 @@ async function paused(): Promise<void> {
   await page.locator(".editor-instance .debug-top-stack-frame-line").first().waitFor({ timeout: patienceMs });
 }
 
-/** Text of the line that the debugger stands at. */
-async function stoppedLine(): Promise<string> {
-  const mark = await page.locator(".editor-instance .debug-top-stack-frame-line").first().boundingBox();
-  const lines = await page.locator(".editor-instance .view-line").all();
-  for (const line of lines) {
-    const bounds = await line.boundingBox();
-    if (mark !== null && bounds !== null && Math.abs(bounds.y - mark.y) < 2) {
-      return (await line.innerText()).replaceAll("\u00a0", " ").trim();
-    }
+async function stoppedAt(text: string): Promise<void> {
+  let line: string | null = null;
+  try {
+    await waitFor("the debugger to stop", patienceMs, async () => {
+      line = await stoppedLine();
+      return line?.includes(text) ?? false;
+    });
+  } catch (error) {
+    throw new Error(`expected to stop at "${text}", found ${JSON.stringify(line)}`, { cause: error });
   }
-  return assert.fail("no line is marked");
+}
+
+/** Text of the line that the debugger stands at. */
+function stoppedLine(): Promise<string | null> {
+  return page.locator(".editor-instance").evaluateAll((editors) => {
+    for (const one of editors) {
+      const mark = one.querySelector(".debug-top-stack-frame-line");
+      if (mark === null) continue;
+      const top = mark.getBoundingClientRect().y;
+      for (const line of one.querySelectorAll<HTMLElement>(".view-line")) {
+        if (Math.abs(line.getBoundingClientRect().y - top) < 2) return line.innerText.replaceAll("\u00a0", " ");
+      }
+    }
+    return null;
+  });
 }
 
 async function running(): Promise<void> {

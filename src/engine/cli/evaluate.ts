@@ -45,14 +45,19 @@ export async function evaluate(input: CommandInput): Promise<ExitStatus> {
   const result =
     predictions === undefined
       ? await evaluateModel(input, loaded, data, checkpoint)
-      : evaluatePredictions(input, loaded, data, predictions);
+      : await evaluatePredictions(input, loaded, data, predictions);
   terminal.print(formatScoreTable([{ title: "score", scores: result.scores }], result.baselines));
   const { settings } = result;
   terminal.writeDocument({ scores: nestScores(result.scores), baselines: nestBaselines(result.baselines), settings });
   return 0;
 }
 
-function evaluatePredictions(input: CommandInput, loaded: LoadedSpec, data: RunData, file: string): Evaluated {
+async function evaluatePredictions(
+  input: CommandInput,
+  loaded: LoadedSpec,
+  data: RunData,
+  file: string,
+): Promise<Evaluated> {
   const examples = data.evaluation.flatMap((dataset) => dataset.examples);
   const { answered, missing } = readPredictions(file, examples);
   if (missing > 0) {
@@ -61,8 +66,8 @@ function evaluatePredictions(input: CommandInput, loaded: LoadedSpec, data: RunD
     );
   }
   return {
-    scores: scoreAnswers(answered),
-    baselines: scoreBaselines(
+    scores: await scoreAnswers(answered),
+    baselines: await scoreBaselines(
       examples,
       data.training.flatMap((dataset) => dataset.examples),
     ),

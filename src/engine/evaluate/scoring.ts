@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BaselineScores, Scores, ScoreValue } from "../../protocol/records.ts";
 import type { ParsedAnswer, TaskId } from "../../protocol/tasks.ts";
 import type { Example } from "../data/example.ts";
@@ -24,9 +25,13 @@ export function scoreAnswer(example: Example, answer: ParsedAnswer | null): Metr
 
 /**
  * Scores with bootstrap 95 % intervals, by `<data id>/<metric>`. Means are over examples; pooled metrics (GOT-10k's) weigh
- * each sequence by its frames. Resampling draws whole examples. A dataset without examples has no scores.
+ * each sequence by its frames. Resampling draws whole examples. A dataset without examples has no scores. Between two
+ * intervals the process is free: a run answers while it scores.
  */
-export function scoreAnswers(answered: readonly AnsweredExample[], options: ScoringOptions = {}): Scores {
+export async function scoreAnswers(
+  answered: readonly AnsweredExample[],
+  options: ScoringOptions = {},
+): Promise<Scores> {
   return collectScores(
     answered.map(({ example, answer }) => ({ example, values: scoreAnswer(example, answer) })),
     options,
@@ -38,11 +43,11 @@ export function scoreAnswers(answered: readonly AnsweredExample[], options: Scor
  * may look at; those of the same task are used, and never the scored ones. A baseline that applies to no example of a
  * dataset is left out; where it applies to some, the others score 0.
  */
-export function scoreBaselines(
+export async function scoreBaselines(
   examples: readonly Example[],
   training: readonly Example[] = [],
   options: ScoringOptions = {},
-): BaselineScores {
+): Promise<BaselineScores> {
   const collected: Record<string, Record<string, ScoreValue>> = {};
   for (const group of byDataset(examples)) {
     const task = group[0]?.task;
@@ -51,7 +56,7 @@ export function scoreBaselines(
       const values = group.map((example) => ({ example, values: valuesOf(example) }));
       if (values.every((v) => v.values === null)) continue;
       const scored = values.map((v) => ({ example: v.example, values: v.values ?? scoreAnswer(v.example, null) }));
-      collected[name] = { ...collected[name], ...collectScores(scored, options) };
+      collected[name] = { ...collected[name], ...(await collectScores(scored, options)) };
     }
   }
   return collected;
@@ -72,7 +77,10 @@ interface ScoredExample {
   readonly values: MetricValues;
 }
 
-function collectScores(scored: readonly ScoredExample[], options: ScoringOptions): Record<string, ScoreValue> {
+async function collectScores(
+  scored: readonly ScoredExample[],
+  options: ScoringOptions,
+): Promise<Record<string, ScoreValue>> {
   const columns = new Map<string, WeightedValue[]>();
   for (const { example, values } of scored) {
     const weightOf = tasks[example.task].metricWeight;
@@ -83,7 +91,12 @@ function collectScores(scored: readonly ScoredExample[], options: ScoringOptions
       columns.set(key, column);
     }
   }
-  return Object.fromEntries([...columns].map(([key, column]) => [key, bootstrapMean(column, options)]));
+  const scores: Record<string, ScoreValue> = {};
+  for (const [key, column] of columns) {
+    await nextTurn();
+    scores[key] = bootstrapMean(column, options);
+  }
+  return scores;
 }
 
 function baselinesOf(

@@ -48,8 +48,8 @@ export async function evaluatePolicy(params: EvaluationParams): Promise<Evaluati
   return {
     version: recordVersion,
     step,
-    scores: scoreAnswers(examples.map((example, i) => ({ example, answer: evaluated[i]?.parsed ?? null }))),
-    baselines: scoreBaselines(examples, training),
+    scores: await scoreAnswers(examples.map((example, i) => ({ example, answer: evaluated[i]?.parsed ?? null }))),
+    baselines: await scoreBaselines(examples, training),
     settings: {
       sampling,
       video: spec.video,

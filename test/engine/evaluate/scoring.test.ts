@@ -21,10 +21,10 @@ function track(length: number, stepX: number, datasetId = "data"): Example {
   return exampleOf({ task: "tracking", boxes }, { datasetId });
 }
 
-test("grounding: mIoU and recall; an answer that cannot be read and a missing one score 0", () => {
+test("grounding: mIoU and recall; an answer that cannot be read and a missing one score 0", async () => {
   const parse = (text: string): ReturnType<(typeof tasks)["temporal-grounding"]["parse"]> =>
     tasks["temporal-grounding"].parse(`<answer>${text}</answer>`, groundingExample);
-  const scores = scoreAnswers([
+  const scores = await scoreAnswers([
     { example: groundingExample, answer: parse("5.0 to 10.0") },
     { example: groundingExample, answer: parse("5.0 to 7.5") },
     { example: groundingExample, answer: parse("never") },
@@ -35,11 +35,11 @@ test("grounding: mIoU and recall; an answer that cannot be read and a missing on
   assert.ok(mIoU !== undefined && mIoU.n === 4 && mIoU.low >= 0 && mIoU.low < mIoU.value && mIoU.high > mIoU.value);
 });
 
-test("tracking: the mean over all boxes and the pooled overlap are different numbers", () => {
+test("tracking: the mean over all boxes and the pooled overlap are different numbers", async () => {
   const examples = [track(3, 0.1), track(9, 0.02)];
   const copy = tasks.tracking.baselines["copy-first-box"];
   const answered = examples.map((example) => ({ example, answer: copy?.(example) ?? null }));
-  const scores = values(scoreAnswers(answered));
+  const scores = values(await scoreAnswers(answered));
   const ious_S_F = examples.map((example, s) => {
     const truth = example.truth.task === "tracking" ? example.truth.boxes.map((b) => b.box) : [];
     return trackIous(answered[s]?.answer?.boxes ?? [], truth);
@@ -56,30 +56,30 @@ test("tracking: the mean over all boxes and the pooled overlap are different num
   assert.notEqual(scores["data/mean_iou"], scores["data/ao"]);
 });
 
-test("grounded QA: right, grounded, and both", () => {
-  const score = (text: string): Record<string, number> => {
+test("grounded QA: right, grounded, and both", async () => {
+  const score = async (text: string): Promise<Record<string, number>> => {
     const answer = tasks["grounded-qa"].parse(text, groundedQaExample);
-    return values(scoreAnswers([{ example: groundedQaExample, answer }]));
+    return values(await scoreAnswers([{ example: groundedQaExample, answer }]));
   };
-  assert.deepEqual(score("<answer>C</answer><glue>[(5, 15)]</glue>"), {
+  assert.deepEqual(await score("<answer>C</answer><glue>[(5, 15)]</glue>"), {
     "data/mIoU": 0.5,
     "data/accuracy": 1,
     "data/acc@gqa": 1,
   });
-  assert.deepEqual(score("<answer>C</answer><glue>[(0, 20)]</glue>"), {
+  assert.deepEqual(await score("<answer>C</answer><glue>[(0, 20)]</glue>"), {
     "data/mIoU": 0.25,
     "data/accuracy": 1,
     "data/acc@gqa": 0,
   });
-  assert.deepEqual(score("<answer>B</answer><glue>[(5, 10)]</glue>"), {
+  assert.deepEqual(await score("<answer>B</answer><glue>[(5, 10)]</glue>"), {
     "data/mIoU": 1,
     "data/accuracy": 0,
     "data/acc@gqa": 0,
   });
 });
 
-test("baselines of each dataset under their own ids", () => {
-  const baselines = scoreBaselines([
+test("baselines of each dataset under their own ids", async () => {
+  const baselines = await scoreBaselines([
     grounding(0, 10, { datasetId: "g" }),
     grounding(5, 15, { datasetId: "g", id: "2" }),
     trackingExample,
@@ -108,26 +108,26 @@ test("baselines of each dataset under their own ids", () => {
   assert.equal(bestBaseline(baselines, "none/mIoU"), null);
 });
 
-test("the best constant interval is fitted on training truth only", () => {
+test("the best constant interval is fitted on training truth only", async () => {
   const scored = [grounding(0, 5, { datasetId: "test" })];
   const training = [grounding(12, 16), grounding(12, 16, { id: "2" }), trackingExample];
-  const fitted = scoreBaselines(scored, training)["best-constant"];
+  const fitted = (await scoreBaselines(scored, training))["best-constant"];
   assert.equal(fitted?.["test/mIoU"]?.value, 0); // 0.6 to 0.8 of the video, where training says
-  const other = scoreBaselines([grounding(6, 8, { durationSec: 10 })], training)["best-constant"];
+  const other = (await scoreBaselines([grounding(6, 8, { durationSec: 10 })], training))["best-constant"];
   assert.ok(Math.abs((other?.["data/mIoU"]?.value ?? 0) - 1) < 1e-9);
-  assert.equal(scoreBaselines(scored)["best-constant"], undefined);
+  assert.equal((await scoreBaselines(scored))["best-constant"], undefined);
 });
 
-test("without a duration there is no full video", () => {
-  assert.deepEqual(scoreBaselines([grounding(1, 2, { durationSec: null })]), {});
-  const mixed = scoreBaselines([
+test("without a duration there is no full video", async () => {
+  assert.deepEqual(await scoreBaselines([grounding(1, 2, { durationSec: null })]), {});
+  const mixed = await scoreBaselines([
     grounding(0, 10, { durationSec: 10 }),
     grounding(0, 10, { durationSec: null, id: "2" }),
   ]);
   assert.equal(mixed["full-video"]?.["data/mIoU"]?.value, 0.5);
 });
 
-test("no examples, no scores", () => {
-  assert.deepEqual(scoreAnswers([]), {});
-  assert.deepEqual(scoreBaselines([]), {});
+test("no examples, no scores", async () => {
+  assert.deepEqual(await scoreAnswers([]), {});
+  assert.deepEqual(await scoreBaselines([]), {});
 });
