@@ -31,6 +31,7 @@ export interface RescoreResult {
 
 /** Completions that are sent to a reward at once. Whole steps: advantages may be scaled by the step. */
 const lotSize = 512;
+const stepsAhead = 8;
 const listed = 100;
 
 /**
@@ -52,15 +53,28 @@ export async function rescore(params: RescoreParams): Promise<RescoreResult> {
     size = 0;
     params.onProgress?.(tally.summary());
   };
-  for (const step of params.steps) {
+  for await (const lines of readAhead(params.steps, params.readStep)) {
     params.signal?.throwIfAborted();
-    const groups = (await params.readStep(step)).flatMap((line) => (isFailedGroup(line) ? [] : [line]));
+    const groups = lines.flatMap((line) => (isFailedGroup(line) ? [] : [line]));
     lot.push(groups);
     size += groups.reduce((sum, { completions }) => sum + completions.length, 0);
     if (size >= lotSize) await flush();
   }
   await flush();
   return { summary: tally.summary(), lines: tally.lines() };
+}
+
+/** Results in the order of the items, a few of which are read at once: one file after the other, the disk is waited for. */
+async function* readAhead<T, R>(items: readonly T[], read: (item: T) => Promise<R>): AsyncGenerator<R> {
+  const reading: Promise<R>[] = [];
+  for (const item of items) {
+    const next = read(item);
+    next.catch(() => undefined); // its turn comes below
+    reading.push(next);
+    const oldest = reading.length > stepsAhead ? reading.shift() : undefined;
+    if (oldest !== undefined) yield await oldest;
+  }
+  for (const next of reading) yield await next;
 }
 
 /** Short name of what scores: the text of its files, and its row of the specification without its weight in the sum. */

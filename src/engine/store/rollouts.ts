@@ -47,13 +47,15 @@ export function openRollouts(runDir: string): Rollouts {
   return {
     steps: () => listSteps(runFiles.rolloutsDir(runDir), ".jsonl"),
     countGroups: (step) => withStep(step, async (_, { offsets_L }) => offsets_L.length - 1),
-    readStep: (step) =>
-      withStep(step, async (file, { offsets_L }) => {
-        const text = await readRange(file, 0, offsets_L.at(-1) ?? 0);
-        const where = runFiles.rollouts(runDir, step);
-        const lines = text.split("\n").slice(0, -1);
-        return lines.map((line, i) => parseRecord("rollout", line, `${where}:${i + 1}`));
-      }),
+    readStep: async (step) => {
+      const where = runFiles.rollouts(runDir, step);
+      const text = await fs.readFile(where, "utf8").catch((error: unknown) => {
+        throw isErrno(error, "ENOENT") ? missingStep(where, step) : error;
+      });
+      // What follows the last line break is a line that is just being written.
+      const lines = text.split("\n").slice(0, -1);
+      return lines.map((line, i) => parseRecord("rollout", line, `${where}:${i + 1}`));
+    },
     readGroup: (step, group) =>
       withStep(step, async (file, { offsets_L }) => {
         const where = runFiles.rollouts(runDir, step);
