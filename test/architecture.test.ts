@@ -77,6 +77,11 @@ const packages: readonly { readonly name: RegExp; readonly by: RegExp; readonly 
     by: /^src\/(extension|engine\/(server|cli|run))\//,
     why: "rooms below know no wire",
   },
+  {
+    name: /^@vscode\/l10n$/,
+    by: /^(src\/extension|webview)\//,
+    why: "the engine and the command line speak English, as logs and records do",
+  },
   { name: /^@vscode\/webview-ui-toolkit/, by: /^webview\//, why: "it draws pages" },
 ];
 

@@ -129,10 +129,18 @@ export interface NumberFieldControl {
   setValue(value: number | null): void;
 }
 
+/** The toolkit calls a field "Text field" as soon as it is in the page, whatever label it has. */
+function textField(label: string): TextField {
+  const node = create<TextField>("vscode-text-field");
+  const keepLabel = (): void => setAttribute(node, "aria-label", label);
+  new MutationObserver(keepLabel).observe(node, { attributeFilter: ["aria-label"] });
+  keepLabel();
+  return node;
+}
+
 /** A field that takes a whole number on Enter or when it is left; anything else goes back to the last value. */
 export function numberField(label: string, onCommit: (value: number) => void): NumberFieldControl {
-  const node = create<TextField>("vscode-text-field");
-  node.setAttribute("aria-label", label);
+  const node = textField(label);
   node.setAttribute("inputmode", "numeric");
   let shown: number | null = null;
   node.addEventListener("change", () => {
@@ -160,8 +168,7 @@ export interface TextFieldControl {
 /** A field that tells what is in it once the typing rests. */
 export function searchField(label: string, placeholder: string, onType: (value: string) => void): TextFieldControl {
   const restMs = 150;
-  const node = create<TextField>("vscode-text-field");
-  node.setAttribute("aria-label", label);
+  const node = textField(label);
   node.setAttribute("placeholder", placeholder);
   let told = "";
   let timer = 0;

@@ -1,8 +1,9 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { runDoctor } from "../protocol/messages.ts";
 import { CaseFeature } from "./cases/caseFeature.ts";
-import type { CommandId } from "./commands.ts";
+import { type CommandId, contextKeys } from "./commands.ts";
 import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
 import { DashboardPanel } from "./dashboard/dashboardPanel.ts";
 import { ExampleLenses } from "./data/exampleLenses.ts";
@@ -111,6 +112,7 @@ export class Application {
   }
 
   async start(): Promise<void> {
+    await vscode.commands.executeCommand("setContext", contextKeys.active, true);
     await this.prepareTerminals();
     this.refreshRuns();
     const { globalState } = this.context;
@@ -152,21 +154,21 @@ export class Application {
       "videoRft.openRollouts": async (argument) => {
         const file = argument instanceof vscode.Uri ? rolloutsFileOf(argument.fsPath) : undefined;
         if (file !== undefined) viewers.show(file.runDir, `${file.step}/0/0`);
-        else openRun(await this.anyRun(argument, "Open Rollouts"));
+        else openRun(await this.anyRun(argument, t("Open Rollouts")));
       },
       "videoRft.openDashboard": (argument) =>
-        this.withRun(argument, "Open Dashboard", async (runDir) => this.dashboard.open(runDir)),
+        this.withRun(argument, t("Open Dashboard"), async (runDir) => this.dashboard.open(runDir)),
       "videoRft.tryDemo": (engine) => this.tryDemo(engine),
       "videoRft.showEngineLog": () => log.show(),
       "videoRft.showRunLog": (argument) =>
-        this.withRun(argument, "Show Run Log", (runDir) => showRunLog(runDir, () => log.show())),
+        this.withRun(argument, t("Show Run Log"), (runDir) => showRunLog(runDir, () => log.show())),
       "videoRft.doctor": (engine) => this.doctor.show(engine),
       "videoRft.fetchFfmpeg": async (engine) => void (await offerFfmpeg(engine, this.paths.ffmpegDir)),
       "videoRft.restartEngine": () => this.engine.restart(),
       "videoRft.refreshRuns": () => registry.refresh(),
-      "videoRft.openRunFolder": (argument) => this.withRun(argument, "Open Run Folder", openRunFolder),
+      "videoRft.openRunFolder": (argument) => this.withRun(argument, t("Open Run Folder"), openRunFolder),
       "videoRft.copyRunFolderPath": (argument) =>
-        this.withRun(argument, "Copy Run Folder Path", (runDir) => vscode.env.clipboard.writeText(runDir)),
+        this.withRun(argument, t("Copy Run Folder Path"), (runDir) => vscode.env.clipboard.writeText(runDir)),
       "videoRft.newReward": () => newReward(path.join(this.paths.mediaDir, "contract")),
       ...this.lint.handlers,
       ...this.rewards.handlers,
@@ -217,7 +219,7 @@ export class Application {
 
   /** The run of the argument, of the viewer in front, or one that the user chooses. */
   private async anyRun(argument: unknown, title: string): Promise<string | undefined> {
-    const none = "There are no runs yet. Start one with RFT: Start RFT Run, or try RFT: Try the Demo.";
+    const none = t("There are no runs yet. Start one with RFT: Start RFT Run, or try RFT: Try the Demo.");
     return (
       runDirOf(argument) ??
       this.viewers.activeRunDir ??
@@ -254,9 +256,9 @@ export class Application {
     const { state } = this.engine;
     if (state.kind !== "failed") return;
     const restart: CommandId = "videoRft.restartEngine";
-    void vscode.window.showErrorMessage(state.reason, "Restart Engine", "Show Log").then((chosen) => {
-      if (chosen === "Restart Engine") void vscode.commands.executeCommand(restart);
-      if (chosen === "Show Log") this.log.show();
+    void vscode.window.showErrorMessage(state.reason, t("Restart Engine"), t("Show Log")).then((chosen) => {
+      if (chosen === t("Restart Engine")) void vscode.commands.executeCommand(restart);
+      if (chosen === t("Show Log")) this.log.show();
     });
   }
 
@@ -280,7 +282,7 @@ export class Application {
       return this.log.warn(`video-rft is not on the PATH of terminals: ${thrownText(error)}`);
     }
     const variables = this.context.environmentVariableCollection;
-    variables.description = "Puts the command line of Video RFT, `video-rft`, on the PATH.";
+    variables.description = t("Puts the command line of Video RFT, `video-rft`, on the PATH.");
     variables.prepend("PATH", binDir + path.delimiter);
   }
 }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { viewerCommandTable } from "./viewerCommands.ts";
 
 /**
@@ -19,41 +20,41 @@ export interface CommandRow {
 export const commandCategory = "RFT";
 
 export const commandTable = {
-  "videoRft.startRun": { title: "Start RFT Run", needsEngine: true, needsTrust: true, icon: "$(play)" },
-  "videoRft.stopRun": { title: "Stop Run", needsEngine: false, icon: "$(debug-stop)" },
-  "videoRft.resumeRun": { title: "Resume Run", needsEngine: true, needsTrust: true, icon: "$(debug-continue)" },
-  "videoRft.openRollouts": { title: "Open Rollouts", needsEngine: false, icon: "$(preview)" },
-  "videoRft.openDashboard": { title: "Open Dashboard", needsEngine: false, icon: "$(graph-line)" },
-  "videoRft.importRollouts": { title: "Import Rollouts of Another Trainer…", needsEngine: true },
-  "videoRft.tryDemo": { title: "Try the Demo", needsEngine: true },
-  "videoRft.showEngineLog": { title: "Show Engine Log", needsEngine: false },
-  "videoRft.showRunLog": { title: "Show Run Log", needsEngine: false },
-  "videoRft.doctor": { title: "Doctor", needsEngine: true },
-  "videoRft.fetchFfmpeg": { title: "Fetch ffmpeg", needsEngine: true },
-  "videoRft.restartEngine": { title: "Restart Engine", needsEngine: false },
-  "videoRft.refreshRuns": { title: "Refresh Runs", needsEngine: false, icon: "$(refresh)" },
-  "videoRft.openRunFolder": { title: "Open Run Folder", needsEngine: false },
-  "videoRft.copyRunFolderPath": { title: "Copy Run Folder Path", needsEngine: false },
-  "videoRft.newReward": { title: "New Reward…", needsEngine: false, icon: "$(add)" },
-  "videoRft.scoreRollouts": { title: "Score Rollouts with This Reward", needsEngine: true, needsTrust: true },
-  "videoRft.cancelScoring": { title: "Stop Scoring", needsEngine: false, ofRow: true },
-  "videoRft.acceptScores": { title: "Accept Scores", needsEngine: true },
-  "videoRft.showScoreChanges": { title: "Show Changed Rollouts", needsEngine: true },
-  "videoRft.showScoreProblem": { title: "Show Why It Cannot Be Scored", needsEngine: false, ofRow: true },
-  "videoRft.showRollouts": { title: "Show Rollouts", needsEngine: true, ofRow: true },
+  "videoRft.startRun": { title: t("Start RFT Run"), needsEngine: true, needsTrust: true, icon: "$(play)" },
+  "videoRft.stopRun": { title: t("Stop Run"), needsEngine: false, icon: "$(debug-stop)" },
+  "videoRft.resumeRun": { title: t("Resume Run"), needsEngine: true, needsTrust: true, icon: "$(debug-continue)" },
+  "videoRft.openRollouts": { title: t("Open Rollouts"), needsEngine: false, icon: "$(preview)" },
+  "videoRft.openDashboard": { title: t("Open Dashboard"), needsEngine: false, icon: "$(graph-line)" },
+  "videoRft.importRollouts": { title: t("Import Rollouts of Another Trainer…"), needsEngine: true },
+  "videoRft.tryDemo": { title: t("Try the Demo"), needsEngine: true },
+  "videoRft.showEngineLog": { title: t("Show Engine Log"), needsEngine: false },
+  "videoRft.showRunLog": { title: t("Show Run Log"), needsEngine: false },
+  "videoRft.doctor": { title: t("Doctor"), needsEngine: true },
+  "videoRft.fetchFfmpeg": { title: t("Fetch ffmpeg"), needsEngine: true },
+  "videoRft.restartEngine": { title: t("Restart Engine"), needsEngine: false },
+  "videoRft.refreshRuns": { title: t("Refresh Runs"), needsEngine: false, icon: "$(refresh)" },
+  "videoRft.openRunFolder": { title: t("Open Run Folder"), needsEngine: false },
+  "videoRft.copyRunFolderPath": { title: t("Copy Run Folder Path"), needsEngine: false },
+  "videoRft.newReward": { title: t("New Reward…"), needsEngine: false, icon: "$(add)" },
+  "videoRft.scoreRollouts": { title: t("Score Rollouts with This Reward"), needsEngine: true, needsTrust: true },
+  "videoRft.cancelScoring": { title: t("Stop Scoring"), needsEngine: false, ofRow: true },
+  "videoRft.acceptScores": { title: t("Accept Scores"), needsEngine: true },
+  "videoRft.showScoreChanges": { title: t("Show Changed Rollouts"), needsEngine: true },
+  "videoRft.showScoreProblem": { title: t("Show Why It Cannot Be Scored"), needsEngine: false, ofRow: true },
+  "videoRft.showRollouts": { title: t("Show Rollouts"), needsEngine: true, ofRow: true },
   "videoRft.debugReward": {
-    title: "Debug Reward on This Rollout",
+    title: t("Debug Reward on This Rollout"),
     needsEngine: true,
     needsTrust: true,
     icon: "$(debug-alt)",
   },
-  "videoRft.debugRewardWhere": { title: "Debug Reward Where…", needsEngine: true, needsTrust: true },
-  "videoRft.pinCase": { title: "Pin Rollout as Test", needsEngine: true, icon: "$(pin)", ofRow: true },
-  "videoRft.openRolloutText": { title: "Open Rollout as Text", needsEngine: true },
-  "videoRft.compareRollouts": { title: "Compare Rollout with…", needsEngine: true },
-  "videoRft.copyRolloutLink": { title: "Copy Rollout Link", needsEngine: false, ofRow: true },
-  "videoRft.goToRollout": { title: "Go to Rollout…", needsEngine: true },
-  "videoRft.explainDiagnostic": { title: "Explain Finding…", needsEngine: false },
+  "videoRft.debugRewardWhere": { title: t("Debug Reward Where…"), needsEngine: true, needsTrust: true },
+  "videoRft.pinCase": { title: t("Pin Rollout as Test"), needsEngine: true, icon: "$(pin)", ofRow: true },
+  "videoRft.openRolloutText": { title: t("Open Rollout as Text"), needsEngine: true },
+  "videoRft.compareRollouts": { title: t("Compare Rollout with…"), needsEngine: true },
+  "videoRft.copyRolloutLink": { title: t("Copy Rollout Link"), needsEngine: false, ofRow: true },
+  "videoRft.goToRollout": { title: t("Go to Rollout…"), needsEngine: true },
+  "videoRft.explainDiagnostic": { title: t("Explain Finding…"), needsEngine: false },
   ...viewerCommandTable,
 } as const satisfies Readonly<Record<`videoRft.${string}`, CommandRow>>;
 
@@ -61,6 +62,7 @@ export type CommandId = keyof typeof commandTable;
 
 /** Context keys that the manifest's `when` clauses read. */
 export const contextKeys = {
+  active: "videoRft.active",
   viewerFocused: "videoRft.viewerFocused",
   ffmpegMissing: "videoRft.ffmpegMissing",
 } as const;
@@ -80,11 +82,16 @@ interface ContributedCommand {
   readonly enablement?: string;
 }
 
+/** Key of a command's title in package.nls.json. */
+export function titleKey(command: string): string {
+  return command.replace(/^videoRft/, "command");
+}
+
 /** `contributes.commands` of package.json. */
 export function contributedCommands(): readonly ContributedCommand[] {
   return rows().map(([command, row]) => ({
     command,
-    title: row.title,
+    title: `%${titleKey(command)}%`,
     category: commandCategory,
     ...(row.icon === undefined ? {} : { icon: row.icon }),
     ...(row.needsTrust === undefined ? {} : { enablement: trustCondition }),

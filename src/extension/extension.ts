@@ -1,3 +1,5 @@
+import "./l10n.ts";
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { Application } from "./application.ts";
 
@@ -10,7 +12,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   } catch (error) {
     // VS Code does not tell the user when an extension fails to start.
     const message = error instanceof Error ? error.message : String(error);
-    void vscode.window.showErrorMessage(`Video RFT could not start: ${message}`);
+    void vscode.window.showErrorMessage(t("Video RFT could not start: {0}", message));
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { UserError, type ErrorCode } from "../protocol/errors.ts";
 import { commandTable, type CommandId } from "./commands.ts";
@@ -14,7 +15,7 @@ function remedyOf(code: ErrorCode): Remedy | undefined {
   if (code === "disconnected") return commandRemedy("videoRft.restartEngine");
   if (code !== "no-ffmpeg") return undefined;
   // The setting is the only place that is looked at, so fetching one would not help.
-  if (ffmpegPath() !== null) return { title: "Open Setting", run: openFfmpegSetting };
+  if (ffmpegPath() !== null) return { title: t("Open Setting"), run: openFfmpegSetting };
   return commandRemedy("videoRft.fetchFfmpeg");
 }
 
@@ -36,8 +37,8 @@ export function showError(error: unknown, log: vscode.LogOutputChannel): void {
 
 async function offer(message: string, remedy: Remedy | undefined, log: vscode.LogOutputChannel): Promise<void> {
   const buttons = remedy === undefined ? [] : [remedy.title];
-  const chosen = await vscode.window.showErrorMessage(message, ...buttons, "Show Log");
-  if (chosen === "Show Log") log.show();
+  const chosen = await vscode.window.showErrorMessage(message, ...buttons, t("Show Log"));
+  if (chosen === t("Show Log")) log.show();
   else if (chosen !== undefined) await remedy?.run();
 }
 

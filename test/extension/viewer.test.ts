@@ -5,7 +5,7 @@ import { UserError } from "../../src/protocol/errors.ts";
 import type { ViewerSelection } from "../../src/protocol/view.ts";
 import type { TrackedRun } from "../../src/extension/runs/runView.ts";
 import { readOpenViewers, viewerTitle } from "../../src/extension/viewer/openViewers.ts";
-import { escapeHtml, rolloutsPageHtml } from "../../src/extension/viewer/pageHtml.ts";
+import { escapeHtml, pageHtml } from "../../src/extension/viewer/pageHtml.ts";
 import type { AnswerPorts } from "../../src/extension/viewer/viewerAnswers.ts";
 import { isViewerMessage, ViewerHost } from "../../src/extension/viewer/viewerHost.ts";
 import { runDetails, runState, runSummary, trackedRun } from "./records.ts";
@@ -218,12 +218,14 @@ test("messages of an unknown kind are dropped", () => {
 });
 
 test("the page's policy allows its own script, sheet, images and fonts, and nothing else", () => {
-  const html = rolloutsPageHtml({
+  const html = pageHtml({
     title: 'Rollouts: <img src=x onerror="alert(1)">',
     scriptUri: "https://r.test/rollouts.js?a=1&b=2",
     styleUri: "https://r.test/rollouts.css",
     cspSource: "https://r.test",
     nonce: "n0nce",
+    language: "zh-cn",
+    bundle: { Reward: "</script><img src=y>" },
   });
   assert.match(
     html,

@@ -11,6 +11,7 @@ import {
   paletteTitles,
   patienceMs,
   runCommand,
+  screenshot,
   waitFor,
   withPictureOnFailure,
 } from "./workbench.ts";
@@ -39,7 +40,10 @@ test("the VSIX of this platform is small, complete and without GPL programs", ()
       "dist/webview/dashboard.js",
       "examples/moving-shapes/moving-shapes.rft.json",
       "examples/moving-shapes/policy/config.json",
+      "l10n/bundle.l10n.zh-cn.json",
       "package.json",
+      "package.nls.json",
+      "package.nls.zh-cn.json",
       "readme.md",
     ].filter((name) => !names.includes(name));
     assert.deepEqual(missing, []);
@@ -75,6 +79,24 @@ test("the installed VSIX starts and its engine answers", async () => {
         await runCommand(page, "RFT: Doctor");
         const report = page.locator(".monaco-editor .view-lines", { hasText: "onnxruntime" });
         await report.first().waitFor({ timeout: patienceMs });
+      },
+    );
+    const { page: chinese } = await openWorkbench(browser, server, { folder, language: "zh-cn" });
+    await withPictureOnFailure(
+      "vsix-zh-cn",
+      () => chinese,
+      server,
+      async () => {
+        await waitFor("the commands in Chinese", patienceMs, async () =>
+          (await paletteTitles(chinese, "RFT: 开始")).includes("RFT: 开始 RFT 运行"),
+        );
+        await chinese.locator(".activitybar .action-label[aria-label^='Video RFT']").first().click();
+        await chinese.locator(".pane-header", { hasText: "运行" }).waitFor();
+        await chinese.locator(".welcome-view-content", { hasText: "还没有运行" }).waitFor();
+        // A text of the extension's own code, which its bundle translates.
+        await runCommand(chinese, "RFT: 停止运行");
+        await chinese.locator(".notification-toast", { hasText: "没有正在进行的运行" }).waitFor();
+        await screenshot(chinese, "zh-cn");
       },
     );
   } finally {

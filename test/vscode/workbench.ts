@@ -20,6 +20,8 @@ export interface WorkbenchOptions {
   /** The extension under development; left out when a VSIX is installed. */
   readonly extensionDir?: string;
   readonly extensionTestsPath?: string;
+  /** Display language of extensions, e.g. "zh-cn"; texts of VS Code itself need a language pack and stay English. */
+  readonly language?: string;
 }
 
 /** Address of a workbench on a folder. Remote paths carry the very host and port of the address bar. */
@@ -49,6 +51,11 @@ export async function openWorkbench(
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "dark" });
   const page = await context.newPage();
   page.setDefaultTimeout(patienceMs);
+  // VS Code's own loader leaves its language here.
+  await page.addInitScript(
+    (language) => Object.assign(globalThis, { _VSCODE_NLS_LANGUAGE: language }),
+    options.language,
+  );
   await page.goto(workbenchUrl(server, options));
   await page.waitForSelector(".monaco-workbench", { timeout: patienceMs });
   return { page, close: () => context.close() };

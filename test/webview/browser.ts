@@ -4,6 +4,8 @@ import path from "node:path";
 import * as esbuild from "esbuild";
 import { chromium } from "playwright-core";
 import type { Browser, Page } from "playwright-core";
+import { bundleFile } from "../../scripts/messages.ts";
+import { pageHtml } from "../../src/extension/viewer/pageHtml.ts";
 import type { HostToViewer, ViewerToHost } from "../../src/protocol/view.ts";
 import type { Theme } from "./themes.ts";
 
@@ -29,12 +31,15 @@ export interface PageBrowser<Incoming, Outgoing> {
     width: number;
     height: number;
     state?: unknown;
+    language?: string;
   }): Promise<WebviewPage<Incoming, Outgoing>>;
   close(): Promise<void>;
 }
 
 export type ViewerPage = WebviewPage<HostToViewer, ViewerToHost>;
 export type ViewerBrowser = PageBrowser<HostToViewer, ViewerToHost>;
+
+type Bundle = Readonly<Record<string, string>>;
 
 const nonce = "c2VjcmV0";
 
@@ -50,11 +55,13 @@ export async function startPageBrowser<Incoming, Outgoing>(
 ): Promise<PageBrowser<Incoming, Outgoing>> {
   const files = new Map<string, string | Uint8Array>(await buildPage(name));
   const server = http.createServer((request, response) => {
-    const url = new URL(request.url ?? "/", "http://localhost");
+    const url = new URL(request.url ?? "/", `http://${request.headers.host}`);
     const frame = frames[Number(/^\/frame-(\d+)\.png$/.exec(url.pathname)?.[1])];
     if (frame !== undefined) response.writeHead(200, { "content-type": "image/png" }).end(frame);
     else if (url.pathname === "/")
-      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html(name));
+      response
+        .writeHead(200, { "content-type": "text/html; charset=utf-8" })
+        .end(html(name, url.origin, url.searchParams.get("language") ?? "en"));
     else {
       const file = files.get(url.pathname);
       const type = url.pathname.endsWith(".css") ? "text/css" : "text/javascript";
@@ -84,8 +91,9 @@ export async function startPageBrowser<Incoming, Outgoing>(
 async function openPage<Incoming, Outgoing>(
   browser: Browser,
   origin: string,
-  { theme, width, height, state }: { theme: Theme; width: number; height: number; state?: unknown },
+  options: { theme: Theme; width: number; height: number; state?: unknown; language?: string },
 ): Promise<WebviewPage<Incoming, Outgoing>> {
+  const { theme, width, height, state, language = "en" } = options;
   const page = await browser.newPage({ viewport: { width, height }, reducedMotion: "reduce" });
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -111,7 +119,7 @@ async function openPage<Incoming, Outgoing>(
       scope.violations.push(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
     });
   }, state);
-  await page.goto(origin);
+  await page.goto(`${origin}/?language=${language}`);
   const setTheme = async (next: Theme): Promise<void> => {
     await page.evaluate(({ kind, variables }) => {
       document.documentElement.removeAttribute("style");
@@ -150,27 +158,15 @@ export async function settle(page: Page): Promise<void> {
   );
 }
 
-function html(name: string): string {
-  const policy = [
-    "default-src 'none'",
-    "img-src 'self'",
-    "style-src 'self'",
-    "connect-src 'self'",
-    "font-src 'self'",
-    `script-src 'nonce-${nonce}'`,
-  ].join("; ");
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="UTF-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1.0">
-<title>${name}</title>
-<link rel="icon" href="/frame-0.png">
-<link rel="stylesheet" href="/${name}.css">
-</head>
-<body><script nonce="${nonce}" src="/${name}.js"></script></body>
-</html>`;
+/** The document that the extension makes, in a language. */
+function html(name: string, origin: string, language: string): string {
+  const bundle = language === "en" ? undefined : (JSON.parse(fs.readFileSync(bundleFile(language), "utf8")) as Bundle);
+  const uris = { scriptUri: `/${name}.js`, styleUri: `/${name}.css`, cspSource: origin };
+  // Chromium asks for an icon, which a webview has not.
+  return pageHtml({ title: name, ...uris, nonce, language, bundle }).replace(
+    "</head>",
+    `<link rel="icon" href="/frame-0.png" />\n  </head>`,
+  );
 }
 
 /** As esbuild.mjs builds it, kept in memory. */

@@ -25,12 +25,13 @@ export interface OpenOptions {
   readonly theme?: Theme;
   readonly width?: number;
   readonly state?: unknown;
+  readonly language?: string;
 }
 
 /** A page with the sample at hand; closed after `use`, which must leave no error and no violation of the CSP. */
 export async function withPage(options: OpenOptions, use: (viewer: ViewerPage) => Promise<void>): Promise<void> {
-  const { theme = darkModern, width = 1200, state } = options;
-  const viewer = await browser.open({ theme, width, height: 900, state });
+  const { theme = darkModern, width = 1200, state, language = "en" } = options;
+  const viewer = await browser.open({ theme, width, height: 900, state, language });
   await viewer.send({ kind: "run", run: sampleRun() });
   await viewer.send({ kind: "step", step: 42, groups: sampleGroups(42) });
   for (const group of [0, 1, 2, 3]) {

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { DashboardRun } from "../../src/protocol/dashboard.ts";
 import { element, setHidden, setText, whenChanged } from "../dom.ts";
 import type { ChartSpec } from "./chartTable.ts";
@@ -62,7 +63,7 @@ export function createChart(spec: ChartSpec, actions: DashboardActions): ChartVi
     const isElsewhere = step !== null && step !== wanted;
     readouts.replaceChildren(
       ...runs.map((_run, i) => readout(spec, data, i, step)),
-      ...(isElsewhere ? [element("li", { class: "readout-step", text: `step ${step}` })] : []),
+      ...(isElsewhere ? [element("li", { class: "readout-step", text: t("step {0}", step) })] : []),
     );
     box.setCursor({ step, run, valueText: valueText(spec, data, runs, step, run) });
   });
@@ -93,16 +94,16 @@ function valueText(
 ): string {
   const values = runs.map(({ name }, run) => {
     const found = valueAt(data, run, step);
-    const value = found === null ? "no value" : formatValue(found.value, spec.unit);
+    const value = found === null ? t("no value") : formatValue(found.value, spec.unit);
     if (runs.length === 1) return value;
-    return `${run === cursorRun ? "chosen run " : ""}${name} ${value}`;
+    return run === cursorRun ? t("chosen run {0} {1}", name, value) : `${name} ${value}`;
   });
-  return `${step === null ? "Latest" : `Step ${step}`}: ${values.join(", ")}`;
+  return `${step === null ? t("Latest") : t("Step {0}", step)}: ${values.join(", ")}`;
 }
 
 function logNote(data: ChartData, isLog: boolean): string {
-  if (!isLog) return "Linear: there is no value above 0.";
+  if (!isLog) return t("Linear: there is no value above 0.");
   const left = countNotPositive(data);
   if (left === 0) return "";
-  return left === 1 ? "1 value of 0 or less is not shown." : `${left} values of 0 or less are not shown.`;
+  return left === 1 ? t("1 value of 0 or less is not shown.") : t("{0} values of 0 or less are not shown.", left);
 }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { DashboardRun } from "../../src/protocol/dashboard.ts";
 import type { Unit } from "./units.ts";
 
@@ -23,47 +24,57 @@ export interface ChartSection {
 type Known = readonly [key: string, title: string, unit: Unit, help: string];
 
 const reward: readonly Known[] = [
-  ["reward", "Mean reward", "number", "Weighted sum of the rewards, the mean over groups."],
+  ["reward", t("Mean reward"), "number", t("Weighted sum of the rewards, the mean over groups.")],
   [
     "reward_std",
-    "Reward spread within groups",
+    t("Reward spread within groups"),
     "number",
-    "Mean standard deviation of the rewards in a group. Without spread there is nothing to learn from.",
+    t("Mean standard deviation of the rewards in a group. Without spread there is nothing to learn from."),
   ],
   [
     "frac_reward_zero_std",
-    "Groups without spread",
+    t("Groups without spread"),
     "share",
-    "Share of groups whose completions all have the same reward: they give no gradient.",
+    t("Share of groups whose completions all have the same reward: they give no gradient."),
   ],
 ];
 
 const policy: readonly Known[] = [
-  ["kl", "KL to the reference policy", "number", "Mean over tokens (K3 estimator). A run away from 0 is a warning."],
-  ["entropy", "Entropy", "number", "Mean over tokens, in nats. Near 0 the policy no longer explores."],
-  ["clip_ratio/region_mean", "Clipped tokens", "share", "Share of tokens whose ratio was outside the clipping range."],
-  ["clip_ratio/low_mean", "Clipped tokens, low", "share", "Ratio under the range, with a negative advantage."],
-  ["clip_ratio/high_mean", "Clipped tokens, high", "share", "Ratio over the range, with a positive advantage."],
-  ["loss", "Loss", "number", "In GRPO its value says little: look at the reward."],
-  ["grad_norm", "Gradient norm", "number", "Before it is clipped."],
-  ["learning_rate", "Learning rate", "number", "As the schedule has it."],
+  [
+    "kl",
+    t("KL to the reference policy"),
+    "number",
+    t("Mean over tokens (K3 estimator). A run away from 0 is a warning."),
+  ],
+  ["entropy", t("Entropy"), "number", t("Mean over tokens, in nats. Near 0 the policy no longer explores.")],
+  [
+    "clip_ratio/region_mean",
+    t("Clipped tokens"),
+    "share",
+    t("Share of tokens whose ratio was outside the clipping range."),
+  ],
+  ["clip_ratio/low_mean", t("Clipped tokens, low"), "share", t("Ratio under the range, with a negative advantage.")],
+  ["clip_ratio/high_mean", t("Clipped tokens, high"), "share", t("Ratio over the range, with a positive advantage.")],
+  ["loss", t("Loss"), "number", t("In GRPO its value says little: look at the reward.")],
+  ["grad_norm", t("Gradient norm"), "number", t("Before it is clipped.")],
+  ["learning_rate", t("Learning rate"), "number", t("As the schedule has it.")],
 ];
 
 const completions: readonly Known[] = [
-  ["completions/mean_length", "Completion length", "tokens", "Mean over completions."],
-  ["completions/clipped_ratio", "Completions cut by length", "share", "Share that ended without an end token."],
-  ["failed_prompts", "Failed prompts", "count", "Prompts of the step that could not be rolled out."],
+  ["completions/mean_length", t("Completion length"), "tokens", t("Mean over completions.")],
+  ["completions/clipped_ratio", t("Completions cut by length"), "share", t("Share that ended without an end token.")],
+  ["failed_prompts", t("Failed prompts"), "count", t("Prompts of the step that could not be rolled out.")],
 ];
 
 const resources: readonly Known[] = [
-  ["timings/tokensPerSec", "Sampling speed", "tokensPerSec", "Completion tokens a second of sampling."],
-  ["timings/stepSec", "Step time", "seconds", "All of a step."],
-  ["timings/sampleSec", "Sampling time", "seconds", "Sampling of the completions of a step."],
-  ["timings/updateSec", "Update time", "seconds", "Forward, backward and optimizer."],
-  ["timings/rewardSec", "Reward time", "seconds", "Calls of the reward functions."],
-  ["timings/decodeSec", "Decoding time", "seconds", "Decoding of videos."],
-  ["timings/rssBytes", "Memory", "bytes", "Resident memory of the process that trains."],
-  ["timings/gpuBytes", "GPU memory", "bytes", "Held on the GPUs by the process that trains."],
+  ["timings/tokensPerSec", t("Sampling speed"), "tokensPerSec", t("Completion tokens a second of sampling.")],
+  ["timings/stepSec", t("Step time"), "seconds", t("All of a step.")],
+  ["timings/sampleSec", t("Sampling time"), "seconds", t("Sampling of the completions of a step.")],
+  ["timings/updateSec", t("Update time"), "seconds", t("Forward, backward and optimizer.")],
+  ["timings/rewardSec", t("Reward time"), "seconds", t("Calls of the reward functions.")],
+  ["timings/decodeSec", t("Decoding time"), "seconds", t("Decoding of videos.")],
+  ["timings/rssBytes", t("Memory"), "bytes", t("Resident memory of the process that trains.")],
+  ["timings/gpuBytes", t("GPU memory"), "bytes", t("Held on the GPUs by the process that trains.")],
 ];
 
 const datasetReward = /^(.+)\/reward$/;
@@ -88,23 +99,23 @@ export function sectionsOf(runs: readonly DashboardRun[]): ChartSection[] {
   const parts = takeAll(
     /^rewards\/(.+)\/mean$/,
     (name) => name,
-    (name) => `Mean of the reward ${name} over the completions that it applies to.`,
+    (name) => t("Mean of the reward {0} over the completions that it applies to.", name),
   );
   const datasets = [...keys].filter((key) => datasetReward.test(key));
   if (datasets.length === 1) keys.delete(datasets[0] ?? ""); // it is the mean reward
   const byDataset = takeAll(
     datasetReward,
-    (name) => `Mean reward on ${name}`,
-    (name) => `Mean reward over the completions of the dataset ${name}.`,
+    (name) => t("Mean reward on {0}", name),
+    (name) => t("Mean reward over the completions of the dataset {0}.", name),
   );
   const sections = [
-    section("reward", "Reward", [...take(reward), ...byDataset]),
-    section("parts", "Parts of the reward", parts),
-    section("scores", "Held-out evaluation", scoreCharts(runs)),
-    section("policy", "Policy", take(policy)),
-    section("completions", "Completions", take(completions)),
-    section("resources", "Speed and memory", take(resources)),
-    section("other", "Other metrics", otherCharts(keys), true),
+    section("reward", t("Reward"), [...take(reward), ...byDataset]),
+    section("parts", t("Parts of the reward"), parts),
+    section("scores", t("Held-out evaluation"), scoreCharts(runs)),
+    section("policy", t("Policy"), take(policy)),
+    section("completions", t("Completions"), take(completions)),
+    section("resources", t("Speed and memory"), take(resources)),
+    section("other", t("Other metrics"), otherCharts(keys), true),
   ];
   return sections.filter(({ charts }) => charts.length > 0);
 }
@@ -120,7 +131,7 @@ function scoreCharts(runs: readonly DashboardRun[]): ChartSpec[] {
     key,
     title: key,
     unit: "number",
-    help: "Score on held-out data, with its 95 % interval.",
+    help: t("Score on held-out data, with its 95 % interval."),
   }));
 }
 

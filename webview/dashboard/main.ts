@@ -1,3 +1,4 @@
+import "../l10n.ts";
 import "./dashboard.css";
 import type { DashboardToHost, HostToDashboard } from "../../src/protocol/dashboard.ts";
 import { registerControls } from "../controls.ts";

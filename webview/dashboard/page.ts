@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { DashboardRun } from "../../src/protocol/dashboard.ts";
 import { checkbox, textButton } from "../controls.ts";
 import { element, setHidden, setText, whenChanged } from "../dom.ts";
@@ -17,7 +18,7 @@ export function createPage(body: HTMLElement, actions: DashboardActions): { rend
   body.replaceChildren(
     element("header", { class: "header" }, [runs.node, controls.node]),
     element("main", { class: "sections" }, [
-      element("h1", { class: "visually-hidden", text: "Run dashboard" }),
+      element("h1", { class: "visually-hidden", text: t("Run dashboard") }),
       problems,
       message,
       charts.node,
@@ -50,11 +51,11 @@ function problemNotice({ name, problem }: DashboardRun): HTMLElement[] {
 }
 
 function messageOf(runs: readonly DashboardRun[] | null): string {
-  if (runs === null) return "Reading the runs…";
-  if (runs.length === 0) return "No run is shown. Choose up to four to compare.";
+  if (runs === null) return t("Reading the runs…");
+  if (runs.length === 0) return t("No run is shown. Choose up to four to compare.");
   const readable = runs.filter(({ problem }) => problem === null);
   const hasData = readable.some(({ curves, evaluations }) => curves.steps.length + evaluations.length > 0);
-  return readable.length === 0 || hasData ? "" : "No step has ended yet. The charts begin with the first.";
+  return readable.length === 0 || hasData ? "" : t("No step has ended yet. The charts begin with the first.");
 }
 
 function createControls({ dispatch, post }: DashboardActions): {
@@ -67,18 +68,18 @@ function createControls({ dispatch, post }: DashboardActions): {
     attributes: { type: "range", min: "0", max: String(maxSmoothing), step: "0.01", id: "smoothing" },
   });
   range.addEventListener("input", () => dispatch({ kind: "setSmoothing", smoothing: Number(range.value) }));
-  const log = checkbox("Log scale", "A logarithmic axis for values", (checked) =>
+  const log = checkbox(t("Log scale"), t("A logarithmic axis for values"), (checked) =>
     dispatch({ kind: "setScale", scale: checked ? "log" : "linear" }),
   );
-  const tables = checkbox("Tables", "The values as tables in place of the charts", (checked) =>
+  const tables = checkbox(t("Tables"), t("The values as tables in place of the charts"), (checked) =>
     dispatch({ kind: "setView", view: checked ? "tables" : "charts" }),
   );
-  const zoom = textButton("All steps", "secondary", () => dispatch({ kind: "zoom", zoom: null }));
-  const choose = textButton("Choose runs…", "secondary", () => post({ kind: "chooseRuns" }));
+  const zoom = textButton(t("All steps"), "secondary", () => dispatch({ kind: "zoom", zoom: null }));
+  const choose = textButton(t("Choose runs…"), "secondary", () => post({ kind: "chooseRuns" }));
   const hint = element("span", { class: "hint" });
   const step = element("output", { class: "cursor-step" });
   const node = element("div", { class: "controls" }, [
-    element("label", { text: "Smoothing", attributes: { for: "smoothing" } }),
+    element("label", { text: t("Smoothing"), attributes: { for: "smoothing" } }),
     range,
     value,
     log.node,
@@ -95,10 +96,10 @@ function createControls({ dispatch, post }: DashboardActions): {
       setText(value, state.smoothing.toFixed(2));
       log.setChecked(state.scale === "log");
       tables.setChecked(state.view === "tables");
-      setText(step, state.cursorStep === null ? "" : `Step ${state.cursorStep}`);
+      setText(step, state.cursorStep === null ? "" : t("Step {0}", state.cursorStep));
       zoom.setVisible(state.zoom !== null);
-      const charts = "Click a point, or press Enter on a chart, to open its rollouts. Drag to zoom.";
-      setText(hint, state.view === "charts" ? charts : "A value opens its rollouts.");
+      const charts = t("Click a point, or press Enter on a chart, to open its rollouts. Drag to zoom.");
+      setText(hint, state.view === "charts" ? charts : t("A value opens its rollouts."));
     },
   };
 }

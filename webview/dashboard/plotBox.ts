@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element, setAttribute } from "../dom.ts";
 import { onDidChangeTheme } from "../theme.ts";
 import type { ChartSpec } from "./chartTable.ts";
@@ -13,8 +14,9 @@ export interface PlotCursor {
   readonly valueText: string;
 }
 
-const keyHelp =
-  "Left and Right move over the steps, Page Up, Page Down, Home and End go further, Up and Down choose the run, Enter opens its rollouts.";
+const keyHelp = t(
+  "Left and Right move over the steps, Page Up, Page Down, Home and End go further, Up and Down choose the run, Enter opens its rollouts.",
+);
 
 /** A plot as a slider over its steps: what the pointer does, keys do too. */
 export class PlotBox {
@@ -39,7 +41,7 @@ export class PlotBox {
     this.node = element("div", {
       class: "plot",
       role: "slider",
-      label: `${spec.title}, by step`,
+      label: t("{0}, by step", spec.title),
       tabIndex: 0,
       attributes: { "aria-description": keyHelp },
     });

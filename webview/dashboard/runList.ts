@@ -1,3 +1,5 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../counts.ts";
 import type { DashboardRun } from "../../src/protocol/dashboard.ts";
 import { iconButton } from "../controls.ts";
 import { element, whenChanged } from "../dom.ts";
@@ -6,11 +8,13 @@ import { swatch } from "./swatch.ts";
 
 /** The runs that are overlaid, with their colours. */
 export function createRunList({ post }: DashboardActions): { node: HTMLElement; render(state: DashboardState): void } {
-  const list = element("ul", { class: "runs", label: "Runs" });
+  const list = element("ul", { class: "runs", label: t("Runs") });
   const render = whenChanged((runs: readonly DashboardRun[]) => {
     list.replaceChildren(
       ...runs.map((run, i) => {
-        const remove = iconButton("cross", `Remove ${run.name}`, () => post({ kind: "removeRun", runDir: run.runDir }));
+        const remove = iconButton("cross", t("Remove {0}", run.name), () =>
+          post({ kind: "removeRun", runDir: run.runDir }),
+        );
         remove.setVisible(runs.length > 1);
         return element("li", { class: "run", title: run.runDir }, [
           swatch(i),
@@ -26,19 +30,17 @@ export function createRunList({ post }: DashboardActions): { node: HTMLElement; 
 
 /** A run that says "running" while its process is gone has crashed. */
 export function statusText({ state, alive }: DashboardRun): string {
-  if (state === null) return "Cannot be read";
+  if (state === null) return t("Cannot be read");
   const { status, step, steps } = state;
-  const place = `step ${step} of ${steps}`;
+  const place = t("step {0} of {1}", step, steps);
   const isGoingOn = status === "running" || status === "stopping";
-  if (isGoingOn && !alive) return `Ended unexpectedly after ${place}`;
+  if (isGoingOn && !alive) return t("Ended unexpectedly after {0}", place);
   const words = {
-    running: "Running",
-    stopping: "Stopping",
-    stopped: "Stopped",
-    finished: "Finished",
-    failed: "Failed",
+    running: t("Running"),
+    stopping: t("Stopping"),
+    stopped: t("Stopped"),
+    finished: t("Finished"),
+    failed: t("Failed"),
   } as const;
-  return status === "finished"
-    ? `Finished · ${steps} ${steps === 1 ? "step" : "steps"}`
-    : `${words[status]} · ${place}`;
+  return status === "finished" ? t("Finished · {0}", countOf(steps, "step")) : `${words[status]} · ${place}`;
 }

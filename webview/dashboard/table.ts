@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { DashboardRun } from "../../src/protocol/dashboard.ts";
 import { element, whenChanged } from "../dom.ts";
 import type { ChartSpec } from "./chartTable.ts";
@@ -18,19 +19,23 @@ export function createTable(spec: ChartSpec, { post }: DashboardActions): TableV
   const caption = element("caption");
   const head = element("thead");
   const body = element("tbody");
-  const node = element("div", { class: "table-box", role: "region", label: `${spec.title}, as a table`, tabIndex: 0 }, [
-    element("table", {}, [caption, head, body]),
-  ]);
+  const node = element(
+    "div",
+    { class: "table-box", role: "region", label: t("{0}, as a table", spec.title), tabIndex: 0 },
+    [element("table", {}, [caption, head, body])],
+  );
   const render = whenChanged((runs: readonly DashboardRun[], data: ChartData) => {
     const { steps } = data;
     const rows = evenly(steps.length, maxRows);
     // The chart's own title is above the table, for the eye.
     caption.className = rows.length === steps.length ? "visually-hidden" : "";
     caption.textContent =
-      rows.length === steps.length ? `${spec.title} by step` : `${spec.title}, ${rows.length} of ${steps.length} steps`;
+      rows.length === steps.length
+        ? t("{0} by step", spec.title)
+        : t("{0}, {1} of {2} steps", spec.title, rows.length, steps.length);
     head.replaceChildren(
       element("tr", {}, [
-        element("th", { text: "Step", attributes: { scope: "col" } }),
+        element("th", { text: t("Step"), attributes: { scope: "col" } }),
         ...runs.map(({ name }) => element("th", { text: name, attributes: { scope: "col" } })),
       ]),
     );
@@ -43,7 +48,7 @@ export function createTable(spec: ChartSpec, { post }: DashboardActions): TableV
             const step = steps[i];
             if (typeof value !== "number" || step === undefined) return element("td", { text: "–" });
             const text = formatValue(value, spec.unit);
-            const label = `${text}, rollouts of ${name} at step ${step}`;
+            const label = t("{0}, rollouts of {1} at step {2}", text, name, step);
             const button = element("button", { class: "value", text, label, attributes: { type: "button" } });
             button.addEventListener("click", () => post({ kind: "openStep", runDir, step }));
             return element("td", {}, [button]);

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 /** How the values of a chart are written. */
 export type Unit = "number" | "share" | "count" | "tokens" | "tokensPerSec" | "seconds" | "bytes";
 
@@ -13,9 +14,9 @@ export function formatValue(value: number, unit: Unit): string {
     case "count":
       return String(Math.round(value));
     case "tokens":
-      return `${plain(value)} tokens`;
+      return t("{0} tokens", plain(value));
     case "tokensPerSec":
-      return `${plain(value)} tokens/s`;
+      return t("{0} tokens/s", plain(value));
     case "seconds":
       return `${plain(value)} s`;
     case "bytes":

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { Segment } from "../../src/protocol/tasks.ts";
 import type { GroupView } from "./groupModel.ts";
 import { mean, mergeSegments } from "./geometry.ts";
@@ -30,8 +31,8 @@ function coverage({ completions }: GroupView): readonly ConsensusPiece[] {
       segments.some((segment) => middleSec > segment.startSec && middleSec < segment.endSec);
     const count = merged.filter(covers).length;
     if (count === 0) return;
-    const span = `${startSec.toFixed(1)} to ${endSec.toFixed(1)} s`;
-    const text = `${count} of ${completions.length} cover ${span}`;
+    const span = t("{0} to {1} s", startSec.toFixed(1), endSec.toFixed(1));
+    const text = t("{0} of {1} cover {2}", count, completions.length, span);
     pieces.push({ segment: { startSec, endSec }, share: count / completions.length, text });
   });
   return pieces;
@@ -40,7 +41,7 @@ function coverage({ completions }: GroupView): readonly ConsensusPiece[] {
 function meanOverlaps({ completions, truthBoxes, durationSec }: GroupView): readonly ConsensusPiece[] {
   return truthBoxes.map(({ timestampSec }, index) => {
     const share = mean(completions.map(({ positionIous }) => positionIous[index] ?? 0));
-    const text = `Mean IoU ${share.toFixed(2)} at ${timestampSec.toFixed(2)} s`;
+    const text = t("Mean IoU {0} at {1} s", share.toFixed(2), timestampSec.toFixed(2));
     const times = truthBoxes.map((position) => position.timestampSec);
     return { segment: cellAt(times, index, durationSec), share, text };
   });

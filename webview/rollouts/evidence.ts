@@ -1,3 +1,4 @@
+import { countOf } from "../counts.ts";
 import type { BoundingBox, Segment } from "../../src/protocol/tasks.ts";
 import type { ViewerEvidence } from "../../src/protocol/view.ts";
 import { formatNumber, formatSegments } from "./format.ts";
@@ -33,7 +34,7 @@ export function evidenceOf(evidence: ViewerEvidence | null, group: GroupView | n
       return { completion, label, text: `${label} = ${formatSegments(value.segments)}`, segments };
     }
     case "boxes": {
-      const count = value.boxes.length === 1 ? "1 box" : `${value.boxes.length} boxes`;
+      const count = countOf(value.boxes.length, "box");
       return { completion, label, text: `${label} = ${count}`, segments: [] };
     }
     case "overlap": {

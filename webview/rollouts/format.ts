@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { RunPhase } from "../../src/protocol/records.ts";
 import type { ParseFailure, Segment, TaskId } from "../../src/protocol/tasks.ts";
 
@@ -29,51 +30,49 @@ export function formatAxisTime(timeSec: number, durationSec: number): string {
 }
 
 export function formatSegments(segments: readonly Segment[]): string {
-  return segments.map((segment) => `${secondsText(segment.startSec)} to ${secondsText(segment.endSec)} s`).join(", ");
+  return segments
+    .map((segment) => t("{0} to {1} s", secondsText(segment.startSec), secondsText(segment.endSec)))
+    .join(", ");
 }
 
 export const taskLabels: Readonly<Record<TaskId, string>> = {
-  "temporal-grounding": "Temporal grounding",
-  tracking: "Tracking",
-  "grounded-qa": "Grounded QA",
-  "multiple-choice": "Multiple choice",
-  classification: "Classification",
-  captioning: "Captioning",
-  open: "Open question",
+  "temporal-grounding": t("Temporal grounding"),
+  tracking: t("Tracking"),
+  "grounded-qa": t("Grounded QA"),
+  "multiple-choice": t("Multiple choice"),
+  classification: t("Classification"),
+  captioning: t("Captioning"),
+  open: t("Open question"),
 };
 
 export const phaseLabels: Readonly<Record<RunPhase, string>> = {
-  starting: "starting",
-  evaluating: "evaluating",
-  sampling: "sampling",
-  scoring: "scoring",
-  updating: "updating",
-  saving: "saving",
-  idle: "idle",
+  starting: t("starting"),
+  evaluating: t("evaluating"),
+  sampling: t("sampling"),
+  scoring: t("scoring"),
+  updating: t("updating"),
+  saving: t("saving"),
+  idle: t("idle"),
 };
 
 export const failureTexts: Readonly<Record<ParseFailure, string>> = {
-  "no-answer-tag": "No <answer>…</answer>",
-  "empty-answer": "The answer is empty",
-  "no-interval": "No two times in the answer",
-  "inverted-interval": "The interval ends before it starts",
-  "no-boxes": "No list of boxes in the answer",
-  "wrong-box-count": "Wrong number of boxes",
-  "inverted-box": "A box has x1 ≤ x0 or y1 ≤ y0",
-  "box-out-of-range": "A box is outside [0, 1]",
-  "no-option": "No option letter in the answer",
-  "no-glue-tag": "No <glue>…</glue>",
-  "bad-glue": "The <glue> is not a list of (start, end) pairs",
+  "no-answer-tag": t("No <answer>…</answer>"),
+  "empty-answer": t("The answer is empty"),
+  "no-interval": t("No two times in the answer"),
+  "inverted-interval": t("The interval ends before it starts"),
+  "no-boxes": t("No list of boxes in the answer"),
+  "wrong-box-count": t("Wrong number of boxes"),
+  "inverted-box": t("A box has x1 ≤ x0 or y1 ≤ y0"),
+  "box-out-of-range": t("A box is outside [0, 1]"),
+  "no-option": t("No option letter in the answer"),
+  "no-glue-tag": t("No <glue>…</glue>"),
+  "bad-glue": t("The <glue> is not a list of (start, end) pairs"),
 };
 
 /** A parse failure in words; one that a newer engine added is shown as its code. */
 export function failureText(failure: ParseFailure): string {
   // SAFETY: a record may hold a failure that this version does not know; the wider type says so.
   return (failureTexts as Readonly<Record<string, string | undefined>>)[failure] ?? failure;
-}
-
-export function plural(count: number, noun: string, nouns = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : nouns}`;
 }
 
 function secondsText(timeSec: number): string {

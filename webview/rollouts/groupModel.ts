@@ -1,3 +1,5 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../counts.ts";
 import type { CompletionRecord, GroupRecord } from "../../src/protocol/records.ts";
 import type { BoundingBox, Segment, TimedBox } from "../../src/protocol/tasks.ts";
 import { splitCompletion } from "./completionText.ts";
@@ -203,17 +205,19 @@ type SpokenParts = Omit<CompletionView, "spoken" | "sections" | "strength" | "po
 function spokenSummary(view: SpokenParts, groupSize: number): string {
   const { reward, advantage } = view.record;
   const parts = [
-    `Rollout ${view.k + 1} of ${groupSize}`,
-    reward === null ? "dropped" : `reward ${formatNumber(reward)}`,
-    `advantage ${formatSigned(advantage)}`,
+    t("Rollout {0} of {1}", view.k + 1, groupSize),
+    reward === null ? t("dropped") : t("reward {0}", formatNumber(reward)),
+    t("advantage {0}", formatSigned(advantage)),
   ];
-  if (view.option !== null) parts.push(`option ${view.option}${view.isOptionRight === true ? ", right" : ", wrong"}`);
+  if (view.option !== null)
+    parts.push(view.isOptionRight === true ? t("option {0}, right", view.option) : t("option {0}, wrong", view.option));
   if (view.segments.length > 0) {
-    parts.push(`${view.segments.length === 1 ? "segment" : "segments"} ${formatSegments(view.segments)}`);
+    const text = formatSegments(view.segments);
+    parts.push(view.segments.length === 1 ? t("segment {0}", text) : t("segments {0}", text));
   }
-  if (view.boxes.length > 0) parts.push(`${view.boxes.length} boxes`);
+  if (view.boxes.length > 0) parts.push(countOf(view.boxes.length, "box"));
   if (view.overlap !== null) parts.push(`${view.overlap.name} ${formatNumber(view.overlap.value)}`);
-  if (view.record.finishReason === "length") parts.push("cut by length");
+  if (view.record.finishReason === "length") parts.push(t("cut by length"));
   const said = view.contradictions.map(({ explanation }) => explanation.replace(/\.$/, ""));
   return [...parts, ...view.problems, ...said].join(", ");
 }

@@ -1,3 +1,4 @@
+import "../l10n.ts";
 import "./rollouts.css";
 import type { HostToViewer, ViewerToHost } from "../../src/protocol/view.ts";
 import { registerControls } from "../controls.ts";

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { BoundingBox, Segment } from "../../src/protocol/tasks.ts";
 import { linkText } from "./completionText.ts";
 import type { CompletionSection, LinkOptions, TextToken } from "./completionText.ts";
@@ -167,17 +168,19 @@ function isTakenBack(
 }
 
 function explain(claim: Claimed, { segments, option }: AnsweredCompletion): string {
-  const answer = `but the answer is ${formatSegments(segments)}.`;
+  const answer = t("but the answer is {0}.", formatSegments(segments));
   switch (claim.kind) {
     case "option":
-      return `Says that the answer is ${claim.option}, but answers ${option ?? "nothing"}.`;
+      return t("Says that the answer is {0}, but answers {1}.", claim.option, option ?? "nothing");
     case "box":
-      return "Says that it starts here, but the first box of the answer lies elsewhere.";
+      return t("Says that it starts here, but the first box of the answer lies elsewhere.");
     case "start":
     case "end":
-      return `Says that it ${claim.kind}s at ${formatTime(claim.timeSec)}, ${answer}`;
+      return claim.kind === "start"
+        ? t("Says that it starts at {0}, {1}", formatTime(claim.timeSec), answer)
+        : t("Says that it ends at {0}, {1}", formatTime(claim.timeSec), answer);
     case "interval":
-      return `Says that it is at ${formatSegments([claim.segment])}, ${answer}`;
+      return t("Says that it is at {0}, {1}", formatSegments([claim.segment]), answer);
     default:
       throw new Error(`internal: unknown claim ${JSON.stringify(claim satisfies never)}`);
   }

@@ -1,5 +1,7 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../counts.ts";
 import type { ViewerRun } from "../../src/protocol/view.ts";
-import { phaseLabels, plural } from "./format.ts";
+import { phaseLabels } from "./format.ts";
 
 export interface RunStatusView {
   readonly text: string;
@@ -11,7 +13,7 @@ export interface RunStatusView {
 /** A run that says "running" while its process is gone has crashed; it can be resumed. */
 export function runStatus(run: ViewerRun): RunStatusView {
   const { status, phase, step, steps } = run.state;
-  const place = `step ${step} of ${steps}`;
+  const place = t("step {0} of {1}", step, steps);
   const canResume = !run.alive && status !== "finished";
   const view = (text: string, tone: RunStatusView["tone"], canStop = false): RunStatusView => ({
     text,
@@ -21,16 +23,18 @@ export function runStatus(run: ViewerRun): RunStatusView {
   });
   switch (status) {
     case "running":
-      if (!run.alive) return view(`Ended unexpectedly after ${place}`, "error");
-      return view(`Running · ${phaseLabels[phase]} · ${place}`, "active", true);
+      if (!run.alive) return view(t("Ended unexpectedly after {0}", place), "error");
+      return view(t("Running · {0} · {1}", phaseLabels[phase], place), "active", true);
     case "stopping":
-      return run.alive ? view(`Stopping · ${place}`, "active") : view(`Ended unexpectedly after ${place}`, "error");
+      return run.alive
+        ? view(t("Stopping · {0}", place), "active")
+        : view(t("Ended unexpectedly after {0}", place), "error");
     case "stopped":
-      return view(`Stopped after ${place}`, "idle");
+      return view(t("Stopped after {0}", place), "idle");
     case "finished":
-      return view(`Finished · ${plural(steps, "step")}`, "done");
+      return view(t("Finished · {0}", countOf(steps, "step")), "done");
     case "failed":
-      return view(`Failed after ${place}`, "error");
+      return view(t("Failed after {0}", place), "error");
     default:
       throw new Error(`internal: unknown run status ${String(status satisfies never)}`);
   }

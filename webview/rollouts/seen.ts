@@ -1,5 +1,6 @@
+import { t } from "@vscode/l10n";
 import type { GroupView } from "./groupModel.ts";
-import { formatSegments, plural } from "./format.ts";
+import { formatSegments } from "./format.ts";
 import { containsTime } from "./geometry.ts";
 
 /** Side of what one visual token of Qwen2.5-VL stands for: 2 × 2 patches of 14 px, of the frame as the policy saw it. */
@@ -28,15 +29,24 @@ export function seenOf(group: GroupView): SeenView | null {
   const perFrame = count === 0 ? 0 : video.visualTokens / count;
   return {
     facts: [
-      { name: "File", value: video.path },
-      { name: "Frames", value: `${count} of ${fileFrames(video.durationSec, video.videoFps)} in the file` },
-      { name: "Rate", value: `${sampleRate(timestampsSec)} sampled, ${trimmed(video.videoFps)} fps in the file` },
+      { name: t("File"), value: video.path },
+      { name: t("Frames"), value: t("{0} of {1} in the file", count, fileFrames(video.durationSec, video.videoFps)) },
       {
-        name: "Size",
-        value: `${video.widthPx} × ${video.heightPx} px, of ${video.sourceWidthPx} × ${video.sourceHeightPx} px`,
+        name: t("Rate"),
+        value: t("{0} sampled, {1} fps in the file", sampleRate(timestampsSec), trimmed(video.videoFps)),
       },
-      { name: "Visual tokens", value: `${video.visualTokens}, ${trimmed(perFrame)} a frame` },
-      { name: "Duration", value: `${video.durationSec.toFixed(3)} s` },
+      {
+        name: t("Size"),
+        value: t(
+          "{0} × {1} px, of {2} × {3} px",
+          video.widthPx,
+          video.heightPx,
+          video.sourceWidthPx,
+          video.sourceHeightPx,
+        ),
+      },
+      { name: t("Visual tokens"), value: t("{0}, {1} a frame", video.visualTokens, trimmed(perFrame)) },
+      { name: t("Duration"), value: `${video.durationSec.toFixed(3)} s` },
     ],
     frames: timestampsSec.map((timestampSec, index) => ({
       index,
@@ -56,10 +66,15 @@ function betweenFrames({ truthSegments, timestampsSec }: GroupView): readonly st
     .map((segment) => {
       const before = timestampsSec.filter((timeSec) => timeSec < segment.startSec).at(-1);
       const after = timestampsSec.find((timeSec) => timeSec > segment.endSec);
-      const truth = `The truth (${formatSegments([segment])})`;
-      if (before === undefined) return `${truth} ends before the first sampled frame (${seconds(after)}).`;
-      if (after === undefined) return `${truth} starts after the last sampled frame (${seconds(before)}).`;
-      return `${truth} lies between two sampled frames (${seconds(before)} and ${seconds(after)}), so the policy saw nothing of it.`;
+      const truth = t("The truth ({0})", formatSegments([segment]));
+      if (before === undefined) return t("{0} ends before the first sampled frame ({1}).", truth, seconds(after));
+      if (after === undefined) return t("{0} starts after the last sampled frame ({1}).", truth, seconds(before));
+      return t(
+        "{0} lies between two sampled frames ({1} and {2}), so the policy saw nothing of it.",
+        truth,
+        seconds(before),
+        seconds(after),
+      );
     });
 }
 
@@ -71,19 +86,27 @@ function smallBoxes({ truthBoxes }: GroupView, widthPx: number, heightPx: number
   const small = sizes.filter(({ width, height }) => width < mergedPatchPx || height < mergedPatchPx);
   const [smallest] = [...small].sort((a, b) => a.width * a.height - b.width * b.height);
   if (smallest === undefined) return [];
-  const all =
-    small.length === sizes.length
-      ? "The true box is"
-      : `${small.length} of ${plural(sizes.length, "true box", "true boxes")} are`;
-  const size = `${Math.round(smallest.width)} × ${Math.round(smallest.height)} px`;
+  const size = `${smallest.width.toFixed(1)} × ${smallest.height.toFixed(1)} px`;
   return [
-    `${all} smaller than a merged patch (${mergedPatchPx} px) of the frame that the policy saw: down to ${size}.`,
+    sizes.length === 1
+      ? t(
+          "The true box is smaller than a merged patch ({0} px) of the frame that the policy saw: {1}.",
+          mergedPatchPx,
+          size,
+        )
+      : t(
+          "{0} of {1} true boxes are smaller than a merged patch ({2} px) of the frame that the policy saw: down to {3}.",
+          small.length,
+          sizes.length,
+          mergedPatchPx,
+          size,
+        ),
   ];
 }
 
 function sampleRate(timestampsSec: readonly number[]): string {
   const [first, last] = [timestampsSec[0], timestampsSec.at(-1)];
-  if (first === undefined || last === undefined || last <= first) return "one frame";
+  if (first === undefined || last === undefined || last <= first) return t("one frame");
   return `${trimmed((timestampsSec.length - 1) / (last - first))} fps`;
 }
 

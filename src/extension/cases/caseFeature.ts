@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import type { CommandHandlers } from "../commandRegistration.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
@@ -30,7 +31,7 @@ export class CaseFeature implements Disposable {
       typeof argument === "object" && argument !== null && "id" in argument && typeof argument.id === "string";
     if (runDir === undefined || !isRow) {
       void vscode.window.showInformationMessage(
-        "Choose a rollout in the viewer or in the Rewards view, and pin it there.",
+        t("Choose a rollout in the viewer or in the Rewards view, and pin it there."),
       );
       return;
     }

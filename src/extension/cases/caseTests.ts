@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { casesEnding, parseCases, type CaseOutcome, type PlacedCase } from "../../protocol/cases.ts";
@@ -37,15 +38,15 @@ export class CaseTests implements Disposable {
 
   constructor(services: CaseServices) {
     this.services = services;
-    this.controller = this.scope.add(vscode.tests.createTestController("videoRft.cases", "Reward cases"));
+    this.controller = this.scope.add(vscode.tests.createTestController("videoRft.cases", t("Reward cases")));
     this.controller.refreshHandler = () => this.discover();
     this.controller.resolveHandler = (item) => (item === undefined ? this.discover() : Promise.resolve());
     this.scope.add(this.problems);
     const { Run, Debug } = vscode.TestRunProfileKind;
     const start = (request: vscode.TestRunRequest, token: vscode.CancellationToken) => this.start(request, token);
-    this.scope.add(this.controller.createRunProfile("Run", Run, start, true, undefined, true));
+    this.scope.add(this.controller.createRunProfile(t("Run"), Run, start, true, undefined, true));
     const debug = (request: vscode.TestRunRequest, token: vscode.CancellationToken) => this.debug(request, token);
-    this.scope.add(this.controller.createRunProfile("Debug", Debug, debug, true));
+    this.scope.add(this.controller.createRunProfile(t("Debug"), Debug, debug, true));
     const watcher = this.scope.add(vscode.workspace.createFileSystemWatcher(`**/*${casesEnding}`));
     this.scope.add(watcher.onDidCreate((uri) => this.readSafely(uri)));
     this.scope.add(watcher.onDidChange((uri) => this.readSafely(uri)));
@@ -127,7 +128,7 @@ export class CaseTests implements Disposable {
     isMeant: (file: CaseFile) => boolean,
     token: vscode.CancellationToken,
   ): Promise<void> {
-    requireTrust("run reward functions");
+    requireTrust(t("run reward functions"));
     const run = this.controller.createTestRun(request);
     try {
       for (const file of this.files.values()) {
@@ -159,7 +160,8 @@ export class CaseTests implements Disposable {
     try {
       const lines = [...byLine.keys()];
       await this.services.engine.request(runRewardCases, { task, file: file.item.id, lines }, token);
-      for (const item of byLine.values()) run.errored(item, new vscode.TestMessage("The case is not there any more."));
+      for (const item of byLine.values())
+        run.errored(item, new vscode.TestMessage(t("The case is not there any more.")));
     } catch (error) {
       for (const item of byLine.values()) {
         if (UserError.is(error, "cancelled")) run.skipped(item);
@@ -173,7 +175,7 @@ export class CaseTests implements Disposable {
   private tell(run: vscode.TestRun, item: vscode.TestItem, outcome: CaseOutcome, tookMs: number): void {
     if (outcome.passed) return run.passed(item, tookMs);
     const { expected, actual, error } = outcome;
-    const title = error === null ? "The reward is not what the case expects" : `${error.kind}: ${error.message}`;
+    const title = error === null ? t("The reward is not what the case expects") : `${error.kind}: ${error.message}`;
     const message = vscode.TestMessage.diff(title, expected, actual);
     const place = error === null ? undefined : stackPlace(error.stack ?? "");
     message.location =
@@ -181,7 +183,7 @@ export class CaseTests implements Disposable {
         ? item.uri && item.range && new vscode.Location(item.uri, item.range)
         : new vscode.Location(vscode.Uri.file(place.file), new vscode.Position(place.line, 0));
     run.failed(item, message, tookMs);
-    run.appendOutput(`${item.label}\r\n  expected ${expected}\r\n  actual   ${actual}\r\n`.replace(/\r?\n/g, "\r\n"));
+    run.appendOutput(`${item.label}\n  expected ${expected}\n  actual   ${actual}\n`.replace(/\r?\n/g, "\r\n"));
   }
 
   /** One session after the other. The outcome is that of a run without the debugger, so that breakpoints change nothing. */

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { casesEnding } from "../../protocol/cases.ts";
@@ -45,8 +46,8 @@ async function pickReward(
   }));
   items.sort((a, b) => Number(a.description === "built-in") - Number(b.description === "built-in"));
   const chosen = await vscode.window.showQuickPick(items, {
-    title: "Pin Rollout as Test",
-    placeHolder: "Which reward is the case about?",
+    title: t("Pin Rollout as Test"),
+    placeHolder: t("Which reward is the case about?"),
   });
   return chosen?.label;
 }
@@ -55,12 +56,12 @@ async function pickReward(
 async function append(uri: vscode.Uri, line: string): Promise<void> {
   const edit = new vscode.WorkspaceEdit();
   edit.createFile(uri, { ignoreIfExists: true });
-  if (!(await vscode.workspace.applyEdit(edit))) throw new Error(`${uri.fsPath} could not be made`);
+  if (!(await vscode.workspace.applyEdit(edit))) throw new Error(t("{0} could not be made", uri.fsPath));
   const document = await vscode.workspace.openTextDocument(uri);
   const end = document.lineAt(document.lineCount - 1).range.end;
   const insert = new vscode.WorkspaceEdit();
   insert.insert(uri, end, `${end.character > 0 ? "\n" : ""}${line}\n`);
-  if (!(await vscode.workspace.applyEdit(insert))) throw new Error(`${uri.fsPath} could not be changed`);
+  if (!(await vscode.workspace.applyEdit(insert))) throw new Error(t("{0} could not be changed", uri.fsPath));
   await document.save();
   const row = document.lineCount - 2;
   const editor = await vscode.window.showTextDocument(document, { preview: false });

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { maxDashboardRuns } from "../../protocol/dashboard.ts";
 import type { RunRegistry } from "../runs/runRegistry.ts";
@@ -21,8 +22,8 @@ export async function chooseRuns(
   }));
   const pick = vscode.window.createQuickPick<RunItem>();
   try {
-    pick.title = `Runs in the Dashboard (at most ${maxDashboardRuns})`;
-    pick.placeholder = "Choose the runs to overlay";
+    pick.title = t("Runs in the Dashboard (at most {0})", maxDashboardRuns);
+    pick.placeholder = t("Choose the runs to overlay");
     pick.canSelectMany = true;
     pick.matchOnDescription = true;
     pick.matchOnDetail = true;

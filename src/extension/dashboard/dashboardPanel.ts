@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -6,7 +7,7 @@ import type { Engine } from "../engine/engineClient.ts";
 import { DisposableStore, throttle, type Disposable } from "../lifetime.ts";
 import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
 import type { ExtensionPaths } from "../setup/settings.ts";
-import { rolloutsPageHtml } from "../viewer/pageHtml.ts";
+import { pageHtml } from "../viewer/pageHtml.ts";
 import { chooseRuns } from "./chooseRuns.ts";
 import { DashboardHost, isDashboardMessage, savedRunDirs } from "./dashboardHost.ts";
 
@@ -59,7 +60,7 @@ export class DashboardPanel implements vscode.WebviewPanelSerializer, Disposable
     }
     const panel = vscode.window.createWebviewPanel(
       dashboardViewType,
-      "RFT Dashboard",
+      t("RFT Dashboard"),
       vscode.ViewColumn.Active,
       this.webviewOptions(),
     );
@@ -129,12 +130,14 @@ export class DashboardPanel implements vscode.WebviewPanelSerializer, Disposable
   private html({ webview, title }: vscode.WebviewPanel): string {
     const uriOf = (file: string) =>
       webview.asWebviewUri(vscode.Uri.file(path.join(this.services.paths.pagesDir, file))).toString();
-    return rolloutsPageHtml({
+    return pageHtml({
       title,
       scriptUri: uriOf("dashboard.js"),
       styleUri: uriOf("dashboard.css"),
       cspSource: webview.cspSource,
       nonce: randomBytes(18).toString("base64url"),
+      language: vscode.env.language,
+      bundle: vscode.l10n.bundle,
     });
   }
 

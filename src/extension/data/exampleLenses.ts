@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { findExamples, type PlacedExample } from "../../protocol/dataMessages.ts";
 import type { CommandId } from "../commands.ts";
@@ -95,7 +96,7 @@ export class ExampleLenses implements vscode.CodeLensProvider, Disposable {
     lens.command = {
       command,
       title: `${example.example}: ${exampleText(example, stats, known.evaluatedAt)}`,
-      tooltip: `In ${known.runName}; select to show its newest group`,
+      tooltip: t("In {0}; select to show its newest group", known.runName),
       arguments: [{ runDir: known.runDir, ids: stats?.ids.slice(0, 1) ?? [] }],
     };
     return lens;

@@ -1,3 +1,5 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../counts.ts";
 import type { PlacedExample } from "../../protocol/dataMessages.ts";
 import type { IndexBlock } from "../../protocol/rolloutIndex.ts";
 
@@ -52,20 +54,22 @@ export function exampleText(
 ): string {
   const parts: string[] = [];
   if (stats !== undefined && stats.rollouts > 0) {
-    parts.push(`${stats.rollouts} rollout${stats.rollouts === 1 ? "" : "s"}`);
-    parts.push(stats.rewardMean === null ? "no reward" : `reward ${stats.rewardMean.toFixed(2)}`);
-    if (stats.change !== null) parts.push(`${signed(stats.change)} since the evaluation at step ${evaluatedAt ?? 0}`);
+    parts.push(countOf(stats.rollouts, "rollout"));
+    parts.push(stats.rewardMean === null ? t("no reward") : t("reward {0}", stats.rewardMean.toFixed(2)));
+    if (stats.change !== null)
+      parts.push(t("{0} since the evaluation at step {1}", signed(stats.change), evaluatedAt ?? 0));
   }
   const last = evaluated.at(-1);
   const [metric] = Object.keys(last?.metrics ?? {});
   if (last !== undefined && metric !== undefined) {
     const value = last.metrics[metric] ?? 0;
-    parts.push(`${metric} ${value.toFixed(2)} at step ${last.step}`);
+    parts.push(t("{0} {1} at step {2}", metric, value.toFixed(2), last.step));
     const before = evaluated.at(-2);
     const old = before?.metrics[metric];
-    if (before !== undefined && old !== undefined) parts.push(`${signed(value - old)} since step ${before.step}`);
+    if (before !== undefined && old !== undefined)
+      parts.push(t("{0} since step {1}", signed(value - old), before.step));
   }
-  return parts.length === 0 ? "not rolled out yet" : parts.join(" · ");
+  return parts.length === 0 ? t("not rolled out yet") : parts.join(" · ");
 }
 
 function signed(value: number): string {

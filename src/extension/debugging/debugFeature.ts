@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { UserError } from "../../protocol/errors.ts";
@@ -11,7 +12,7 @@ import { rolloutsWhere, worstRollouts, type RolloutCondition } from "../rewards/
 import type { RewardState } from "../rewards/rescoring.ts";
 import type { RewardFeature } from "../rewards/rewardFeature.ts";
 import { targetIn, type RewardTarget } from "../rewards/rewardTargets.ts";
-import { countText } from "../rewards/rewardTexts.ts";
+import { countOf } from "../counts.ts";
 import type { RunColumns } from "../runs/runColumns.ts";
 import { requireTrust, runDirOf } from "../runs/runCommands.ts";
 import { hasPythonDebugger, registerPythonDebugger, requireDebugpy } from "./pythonDebugger.ts";
@@ -55,27 +56,27 @@ export class DebugFeature implements Disposable {
 
   /** A pinned case of a file, for the Test Explorer. Settles when the session has ended. */
   async debugCase(file: string, line: number): Promise<void> {
-    requireTrust("debug reward functions");
+    requireTrust(t("debug reward functions"));
     const replay = await this.services.engine.request(prepareCaseReplay, { file, line });
-    const { ended } = await this.start(replay, "a pinned case", { runDir: null, stops: [] });
+    const { ended } = await this.start(replay, t("a pinned case"), { runDir: null, stops: [] });
     await ended;
   }
 
   /** The argument names a rollout (a row of a tree, the viewer), or a reward alone: then its worst one is taken. */
   private async debugRollout(argument: unknown): Promise<void> {
-    requireTrust("debug reward functions");
-    const target = await this.target(argument, "Debug Reward on This Rollout");
+    requireTrust(t("debug reward functions"));
+    const target = await this.target(argument, t("Debug Reward on This Rollout"));
     if (target === undefined) return;
     const id = rolloutIdOf(argument) ?? (await this.worst(target));
     this.services.showRollout(target.runDir, id);
     const state = this.services.rewards.stateOf(target);
     const stops = state === undefined ? [] : errorStops(state, [id]);
-    await this.replay(target, [id], `rollout ${id}`, stops);
+    await this.replay(target, [id], t("rollout {0}", id), stops);
   }
 
   private async debugWhere(argument: unknown): Promise<void> {
-    requireTrust("debug reward functions");
-    const title = "Debug Reward Where…";
+    requireTrust(t("debug reward functions"));
+    const title = t("Debug Reward Where…");
     const target = await this.target(argument, title);
     if (target === undefined) return;
     const condition = await this.askCondition(target, title);
@@ -85,28 +86,31 @@ export class DebugFeature implements Disposable {
     const errors = condition.kind === "error" ? (state?.summary?.errorExamples.map(({ id }) => id) ?? []) : [];
     const ids = errors.length > 0 ? errors : rolloutsWhere(blocks, condition, mostReplayed);
     if (ids.length === 0) {
-      void vscode.window.showInformationMessage(`No rollout of ${target.runName} fits.`);
+      void vscode.window.showInformationMessage(t("No rollout of {0} fits.", target.runName));
       return;
     }
     const replayed = ids.slice(0, mostReplayed);
     const stops = state === undefined ? [] : errorStops(state, replayed);
-    await this.replay(target, replayed, countText(replayed.length, "rollout"), condition.kind === "error" ? stops : []);
+    await this.replay(target, replayed, countOf(replayed.length, "rollout"), condition.kind === "error" ? stops : []);
   }
 
   private async askCondition(target: RewardTarget, title: string): Promise<RolloutCondition | undefined> {
     const reward = target.function;
     const others = (await this.services.rewards.targets.rewardsOf(target.runDir)).filter(({ name }) => name !== reward);
     const kinds = [
-      { label: "The reward is below a number", condition: "below" as const },
+      { label: t("The reward is below a number"), condition: "below" as const },
       {
-        label: "Two rewards disagree",
-        detail: "One is high in its range where the other is low",
+        label: t("Two rewards disagree"),
+        detail: t("One is high in its range where the other is low"),
         condition: "disagree" as const,
       },
-      { label: "The reward raises an error", condition: "error" as const },
+      { label: t("The reward raises an error"), condition: "error" as const },
     ];
     const offered = kinds.filter(({ condition }) => condition !== "disagree" || others.length > 0);
-    const chosen = await vscode.window.showQuickPick(offered, { title, placeHolder: "Stop only on rollouts where…" });
+    const chosen = await vscode.window.showQuickPick(offered, {
+      title,
+      placeHolder: t("Stop only on rollouts where…"),
+    });
     switch (chosen?.condition) {
       case undefined:
         return undefined;
@@ -116,15 +120,15 @@ export class DebugFeature implements Disposable {
         const isNumber = (text: string) => text.trim() !== "" && Number.isFinite(Number(text));
         const text = await vscode.window.showInputBox({
           title,
-          prompt: `Stop on rollouts where ${reward} is below this number`,
+          prompt: t("Stop on rollouts where {0} is below this number", reward),
           value: "0.5",
-          validateInput: (entered) => (isNumber(entered) ? undefined : `Expected a number, found "${entered}"`),
+          validateInput: (entered) => (isNumber(entered) ? undefined : t('Expected a number, found "{0}"', entered)),
         });
         return text === undefined ? undefined : { kind: "below", reward, value: Number(text) };
       }
       case "disagree": {
         const items = others.map(({ name }) => ({ label: name }));
-        const other = await vscode.window.showQuickPick(items, { title, placeHolder: `Compare ${reward} with…` });
+        const other = await vscode.window.showQuickPick(items, { title, placeHolder: t("Compare {0} with…", reward) });
         return other === undefined ? undefined : { kind: "disagree", reward, other: other.label };
       }
     }
@@ -141,8 +145,8 @@ export class DebugFeature implements Disposable {
       throw new UserError({
         code: "not-found",
         where: runDir,
-        message: "this run has built-in rewards only, which have no code in the workspace to stop in",
-        hint: "Write one with RFT: New Reward Function, and score the rollouts with it.",
+        message: t("this run has built-in rewards only, which have no code in the workspace to stop in"),
+        hint: t("Write one with RFT: New Reward, and score the rollouts with it."),
       });
     }
     if (targets.length === 1) return targets[0];
@@ -151,7 +155,7 @@ export class DebugFeature implements Disposable {
       description: path.basename(target.file),
       target,
     }));
-    const chosen = await vscode.window.showQuickPick(items, { title, placeHolder: "Choose a reward function" });
+    const chosen = await vscode.window.showQuickPick(items, { title, placeHolder: t("Choose a reward function") });
     return chosen?.target;
   }
 
@@ -164,7 +168,7 @@ export class DebugFeature implements Disposable {
       scored?.worst[0]?.id ??
       (worstRollouts(blocks, name, 1)[0] ?? worstRollouts(blocks, "", 1)[0])?.id;
     if (found !== undefined) return found;
-    throw new UserError({ code: "not-found", where: runDir, message: `${runName} has no rollouts yet` });
+    throw new UserError({ code: "not-found", where: runDir, message: t("{0} has no rollouts yet", runName) });
   }
 
   private async replay(

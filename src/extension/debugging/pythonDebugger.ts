@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
@@ -31,11 +32,11 @@ export function registerPythonDebugger(): vscode.Disposable {
 /** @throws UserError not-found when the interpreter has no debugpy, after the user was offered to install it */
 export async function requireDebugpy(python: string): Promise<void> {
   if (await hasDebugpy(python)) return;
-  const install = "Install debugpy";
-  const message = `Python rewards are debugged with debugpy, which ${python} does not have.`;
+  const install = t("Install debugpy");
+  const message = t("Python rewards are debugged with debugpy, which {0} does not have.", python);
   const chosen = await vscode.window.showWarningMessage(message, { modal: false }, install);
-  if (chosen !== install) throw new UserError({ code: "cancelled", message: "Cancelled." });
-  const terminal = vscode.window.createTerminal({ name: "Install debugpy" });
+  if (chosen !== install) throw new UserError({ code: "cancelled", message: t("Cancelled.") });
+  const terminal = vscode.window.createTerminal({ name: t("Install debugpy") });
   terminal.show();
   const command = `${python.includes(" ") ? `"${python}"` : python} -m pip install debugpy`;
   await runInTerminal(terminal, command);
@@ -43,8 +44,8 @@ export async function requireDebugpy(python: string): Promise<void> {
   throw new UserError({
     code: "not-found",
     where: python,
-    message: "debugpy is still not there",
-    hint: `Install it with \`${command}\`, or install the Python extension, then debug again.`,
+    message: t("debugpy is still not there"),
+    hint: t("Install it with `{0}`, or install the Python extension, then debug again.", command),
   });
 }
 

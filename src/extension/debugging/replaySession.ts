@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { UserError } from "../../protocol/errors.ts";
@@ -68,8 +69,8 @@ export async function startReplay(
   scope.dispose();
   throw new UserError({
     code: "unsupported",
-    message: `VS Code did not start its debugger for ${configuration.name}.`,
-    hint: "The Debug Console says why.",
+    message: t("VS Code did not start its debugger for {0}.", configuration.name),
+    hint: t("The Debug Console says why."),
   });
 }
 

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { readGroups } from "../../protocol/messages.ts";
@@ -51,7 +52,7 @@ export class DocumentFeature implements Disposable {
           findRolloutLinks(line).map(({ start, length, address }) => ({
             startIndex: start,
             length,
-            tooltip: "Show this rollout",
+            tooltip: t("Show this rollout"),
             address,
           })),
         handleTerminalLink: ({ address }: RolloutLink) => this.show(address).catch(services.showError),
@@ -61,7 +62,7 @@ export class DocumentFeature implements Disposable {
       vscode.window.registerUriHandler({
         handleUri: (uri) => {
           const address = parseOutsidePath(uri.path);
-          const message = `${uri.path} names no rollout: expected /rollout/<run>/<step>/<group>/<number>.`;
+          const message = t("{0} names no rollout: expected /rollout/<run>/<step>/<group>/<number>.", uri.path);
           const shown =
             address === undefined ? Promise.reject(new UserError({ code: "not-found", message })) : this.show(address);
           return shown.catch(services.showError);
@@ -79,7 +80,7 @@ export class DocumentFeature implements Disposable {
   }
 
   private async openText(argument: unknown): Promise<void> {
-    const place = await this.placeOf(argument, "Open Rollout as Text");
+    const place = await this.placeOf(argument, t("Open Rollout as Text"));
     if (place === undefined) return;
     const document = await vscode.workspace.openTextDocument(this.documents.uri(place.runDir, place.address));
     await vscode.window.showTextDocument(document, { preview: true });
@@ -87,7 +88,7 @@ export class DocumentFeature implements Disposable {
 
   /** In VS Code's own diff editor, against another answer to the same example. */
   private async compare(argument: unknown): Promise<void> {
-    const place = await this.placeOf(argument, "Compare Rollout");
+    const place = await this.placeOf(argument, t("Compare Rollout"));
     if (place === undefined) return;
     const other = await this.pickOther(place);
     if (other === undefined) return;
@@ -106,13 +107,13 @@ export class DocumentFeature implements Disposable {
     const others = await this.otherGroups(place, group);
     const separator = (label: string) => ({ label, kind: vscode.QuickPickItemKind.Separator, place: undefined });
     const items = [
-      ...(siblings.length > 0 ? [separator("The same group"), ...siblings] : []),
-      ...(others.length > 0 ? [separator("The same example elsewhere"), ...others] : []),
+      ...(siblings.length > 0 ? [separator(t("The same group")), ...siblings] : []),
+      ...(others.length > 0 ? [separator(t("The same example elsewhere")), ...others] : []),
     ];
     const chosen = await vscode.window.showQuickPick<vscode.QuickPickItem & { place: RolloutPlace | undefined }>(
       items,
       {
-        title: `Compare ${rolloutId(address)} with…`,
+        title: t("Compare {0} with…", rolloutId(address)),
         matchOnDescription: true,
         matchOnDetail: true,
       },
@@ -146,7 +147,7 @@ export class DocumentFeature implements Disposable {
         const name = dir === runDir ? "" : ` · ${path.basename(dir)}`;
         items.push(
           ...line.completions.map(({ id, text, reward }) =>
-            this.item(dir, id, `step ${line.step} · r ${reward?.toFixed(2) ?? "–"}${name}`, text),
+            this.item(dir, id, t("step {0} · r {1}{2}", line.step, reward?.toFixed(2) ?? "–", name), text),
           ),
         );
       }
@@ -161,7 +162,7 @@ export class DocumentFeature implements Disposable {
   }
 
   private async copyLink(argument: unknown): Promise<void> {
-    const place = await this.placeOf(argument, "Copy Rollout Link");
+    const place = await this.placeOf(argument, t("Copy Rollout Link"));
     if (place === undefined) return;
     const { run, ...rest } = place.address;
     const uri = vscode.Uri.from({
@@ -170,11 +171,11 @@ export class DocumentFeature implements Disposable {
       path: `/rollout/${run}/${rolloutId(rest)}`,
     });
     await vscode.env.clipboard.writeText((await vscode.env.asExternalUri(uri)).toString());
-    vscode.window.setStatusBarMessage("$(link) Link to the rollout copied", 3000);
+    vscode.window.setStatusBarMessage(`$(link) ${t("Link to the rollout copied")}`, 3000);
   }
 
   private async goTo(argument: unknown): Promise<void> {
-    const place = await this.placeOf(argument, "Go to Rollout");
+    const place = await this.placeOf(argument, t("Go to Rollout"));
     if (place !== undefined) this.services.showRollout(place.runDir, rolloutId(place.address));
   }
 
@@ -190,10 +191,10 @@ export class DocumentFeature implements Disposable {
     if (ofDocument !== undefined && active !== undefined) return { runDir: active.query, address: ofDocument };
     const text = await vscode.window.showInputBox({
       title,
-      prompt: "A rollout as run/step/group/number, e.g. from a log",
+      prompt: t("A rollout as run/step/group/number, e.g. from a log"),
       placeHolder: `${rolloutScheme}:/demo-20260101-120000/12/3/5`,
       validateInput: (entered) =>
-        readEntered(entered) === undefined ? "Expected run/step/group/number, with or without rft:/" : undefined,
+        readEntered(entered) === undefined ? t("Expected run/step/group/number, with or without rft:/") : undefined,
     });
     const address = text === undefined ? undefined : readEntered(text);
     return address === undefined ? undefined : { runDir: await this.documents.runDirOf(address), address };

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { rolloutScheme } from "../../protocol/rolloutLink.ts";
 import { UserError } from "../../protocol/errors.ts";
@@ -23,7 +24,7 @@ export class RolloutDocuments
     this.registry = registry;
     const selector = { scheme: rolloutScheme };
     this.scope.add(vscode.workspace.registerTextDocumentContentProvider(rolloutScheme, this));
-    this.scope.add(vscode.languages.registerDocumentSymbolProvider(selector, this, { label: "Rollout" }));
+    this.scope.add(vscode.languages.registerDocumentSymbolProvider(selector, this, { label: t("Rollout") }));
     this.scope.add(vscode.languages.registerFoldingRangeProvider(selector, this));
     this.scope.add(
       vscode.workspace.onDidCloseTextDocument(({ uri }) => {
@@ -48,8 +49,8 @@ export class RolloutDocuments
     if (found !== undefined) return found.summary.runDir;
     throw new UserError({
       code: "not-found",
-      message: `There is no run ${run} in this workspace.`,
-      hint: "Open the folder that holds it, or add its folder to the setting videoRft.runFolders.",
+      message: t("There is no run {0} in this workspace.", run),
+      hint: t("Open the folder that holds it, or add its folder to the setting videoRft.runFolders."),
     });
   }
 
@@ -63,7 +64,7 @@ export class RolloutDocuments
     const found = line === undefined || isFailedGroup(line) ? undefined : line.completions[completion];
     if (line === undefined || isFailedGroup(line) || found === undefined) {
       const id = rolloutId({ step, group, completion });
-      throw new UserError({ code: "not-found", where: runDir, message: `there is no rollout ${id}` });
+      throw new UserError({ code: "not-found", where: runDir, message: t("there is no rollout {0}", id) });
     }
     return { group: line, completion: found };
   }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { RpcCancellationToken } from "../../protocol/connection.ts";
 import { UserError } from "../../protocol/errors.ts";
 import type { NotificationMessage, RequestMessage } from "../../protocol/messages.ts";
@@ -103,7 +104,7 @@ export class EngineClient implements Engine, Disposable {
 
   private ready(): Promise<EngineSession> {
     if (this.session !== undefined) return Promise.resolve(this.session);
-    if (this.disposed) return Promise.reject(disconnected("The window is closing."));
+    if (this.disposed) return Promise.reject(disconnected(t("The window is closing.")));
     if (this.currentState.kind === "failed") return Promise.reject(disconnected(this.currentState.reason));
     this.starting ??= this.fork().finally(() => (this.starting = undefined));
     return this.starting;
@@ -126,8 +127,8 @@ export class EngineClient implements Engine, Disposable {
       session.dispose();
       const reason = error instanceof Error ? error.message : String(error);
       this.log.error(`The engine did not start: ${reason}`);
-      this.setState({ kind: "failed", reason: `The engine did not start: ${reason}` });
-      throw UserError.is(error, "unsupported") ? error : disconnected(`The engine did not start: ${reason}`);
+      this.setState({ kind: "failed", reason: t("The engine did not start: {0}", reason) });
+      throw UserError.is(error, "unsupported") ? error : disconnected(t("The engine did not start: {0}", reason));
     }
   }
 
@@ -144,7 +145,7 @@ export class EngineClient implements Engine, Disposable {
       this.setState({ kind: "stopped" });
       this.ready().catch(() => undefined); // fork() has logged why, and the state says it
     } else {
-      this.setState({ kind: "failed", reason: "The engine process keeps dying, so it is not started again." });
+      this.setState({ kind: "failed", reason: t("The engine process keeps dying, so it is not started again.") });
     }
   }
 
@@ -155,5 +156,5 @@ export class EngineClient implements Engine, Disposable {
 }
 
 function disconnected(message: string): UserError {
-  return new UserError({ code: "disconnected", message, hint: "See the engine log, then use RFT: Restart Engine." });
+  return new UserError({ code: "disconnected", message, hint: t("See the engine log, then use RFT: Restart Engine.") });
 }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { fork, type ChildProcess } from "node:child_process";
 import {
   createMessageConnection,
@@ -76,7 +77,7 @@ export class EngineSession implements Disposable {
     this.child.on("error", (error) => this.finish(error.message));
     this.child.on("exit", (code, signal) => this.finish(exitText(code, signal)));
     this.connection = createMessageConnection(new IPCMessageReader(this.child), new IPCMessageWriter(this.child));
-    this.connection.onClose(() => this.kill("its channel closed"));
+    this.connection.onClose(() => this.kill(t("its channel closed")));
     this.connection.onError(([error]) => log.warn(`Engine channel: ${error.message}`));
     this.scope.add(this.on(serviceLog, ({ level, message }) => log[level](message)));
     this.connection.listen();
@@ -95,12 +96,16 @@ export class EngineSession implements Disposable {
     });
     const early = new Promise<never>((_resolve, reject) => this.onDidEnd(({ reason }) => reject(new Error(reason))));
     const first = Promise.race([early, answer]);
-    const result = await withTimeout(first, handshakeTimeoutMs, "it did not answer its first message");
+    const result = await withTimeout(first, handshakeTimeoutMs, t("it did not answer its first message"));
     if (result.protocolVersion !== protocolVersion) {
       throw new UserError({
         code: "unsupported",
-        message: `The engine speaks protocol version ${result.protocolVersion}, the extension ${protocolVersion}.`,
-        hint: "Reload the window, so that both come from the same version of the extension.",
+        message: t(
+          "The engine speaks protocol version {0}, the extension {1}.",
+          result.protocolVersion,
+          protocolVersion,
+        ),
+        hint: t("Reload the window, so that both come from the same version of the extension."),
       });
     }
     return result;
@@ -110,8 +115,8 @@ export class EngineSession implements Disposable {
     if (this.hasEnded) {
       throw new UserError({
         code: "disconnected",
-        message: "The engine process has ended.",
-        hint: "See the engine log.",
+        message: t("The engine process has ended."),
+        hint: t("See the engine log."),
       });
     }
     return sendRequest(this.connection, message, params, token);
@@ -128,14 +133,14 @@ export class EngineSession implements Disposable {
     const timer = setInterval(() => {
       if (pending) return;
       pending = true;
-      void withTimeout(this.request(pingService, { sentAtMs: Date.now() }), timeoutMs, "no answer")
+      void withTimeout(this.request(pingService, { sentAtMs: Date.now() }), timeoutMs, t("no answer"))
         .then(
           () => (missed = 0),
           () => (missed += 1),
         )
         .finally(() => {
           pending = false;
-          if (missed >= 2) this.kill("it stopped answering");
+          if (missed >= 2) this.kill(t("it stopped answering"));
         });
     }, everyMs);
     this.scope.add({ dispose: () => clearInterval(timer) });
@@ -147,7 +152,9 @@ export class EngineSession implements Disposable {
     this.expectedEnd = true;
     const left = new Promise<void>((resolve) => this.onDidEnd(() => resolve()));
     this.request(shutdownService, {}).catch(() => undefined); // ends by the time limit below
-    await withTimeout(left, shutdownTimeoutMs, "still running").catch(() => this.kill("it did not leave when asked"));
+    await withTimeout(left, shutdownTimeoutMs, t("still running")).catch(() =>
+      this.kill(t("it did not leave when asked")),
+    );
   }
 
   /** For a window that closes: no waiting. */
@@ -182,5 +189,5 @@ export async function withTimeout<T>(promise: Promise<T>, timeoutMs: number, mes
 }
 
 function exitText(code: number | null, signal: NodeJS.Signals | null): string {
-  return signal === null ? `it ended with status ${code ?? "unknown"}` : `it was ended by ${signal}`;
+  return signal === null ? t("it ended with status {0}", code ?? "unknown") : t("it was ended by {0}", signal);
 }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import net from "node:net";
 import {
   createMessageConnection,
@@ -81,7 +82,7 @@ export class RunClient implements Disposable {
         protocolVersion,
         client: "vscode",
       });
-      const { state } = await withTimeout(hello, connectTimeoutMs, "The run process did not answer.");
+      const { state } = await withTimeout(hello, connectTimeoutMs, t("The run process did not answer."));
       return { client, state };
     } catch (error) {
       client.dispose();
@@ -117,9 +118,9 @@ function nextTurn(): Promise<void> {
 function connect(socketPath: string): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.createConnection(socketPath);
-    socket.setTimeout(connectTimeoutMs, () => socket.destroy(new Error("timed out")));
+    socket.setTimeout(connectTimeoutMs, () => socket.destroy(new Error(t("timed out"))));
     socket.once("error", (cause) => {
-      const message = `The run process cannot be reached: ${cause.message}`;
+      const message = t("The run process cannot be reached: {0}", cause.message);
       reject(new UserError({ code: "disconnected", message, where: socketPath }, { cause }));
     });
     socket.once("connect", () => {

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { importRollouts } from "../../protocol/messages.ts";
 import type { CommandHandlers } from "../commandRegistration.ts";
@@ -38,7 +39,7 @@ export class ImportFeature {
     const { registry, log, openViewer } = this.services;
     const { runDir, imported } = await withEngineProgress(
       engine,
-      { task: "import", title: "Importing rollouts" },
+      { task: "import", title: t("Importing rollouts") },
       (token) => engine.request(importRollouts, { path, outDir: null }, token),
     );
     for (const note of imported.notes) log.info(`${path}: ${note}`);
@@ -51,7 +52,7 @@ export class ImportFeature {
   private async tell(runDir: string, text: string, isWarning: boolean): Promise<void> {
     const showLog: CommandId = "videoRft.showRunLog";
     const show = isWarning ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
-    if ((await show(text, "Show Log")) === "Show Log") await vscode.commands.executeCommand(showLog, { runDir });
+    if ((await show(text, t("Show Log"))) === t("Show Log")) await vscode.commands.executeCommand(showLog, { runDir });
   }
 
   private get remembered(): readonly string[] {
@@ -69,18 +70,22 @@ export class ImportFeature {
 async function chooseLog(): Promise<string | undefined> {
   const kinds = [
     {
-      label: "$(file) File…",
-      description: "completions.jsonl of ms-swift, a Parquet file of TRL, a .jsonl of verl",
+      label: `$(file) ${t("File…")}`,
+      description: t("completions.jsonl of ms-swift, a Parquet file of TRL, a .jsonl of verl"),
       isFolder: false,
     },
-    { label: "$(folder) Folder…", description: "completions of TRL, rollout_data_dir of verl", isFolder: true },
+    {
+      label: `$(folder) ${t("Folder…")}`,
+      description: t("completions of TRL, rollout_data_dir of verl"),
+      isFolder: true,
+    },
   ];
-  const title = "Import Rollouts of Another Trainer";
-  const kind = await vscode.window.showQuickPick(kinds, { title, placeHolder: "Where are the rollouts?" });
+  const title = t("Import Rollouts of Another Trainer");
+  const kind = await vscode.window.showQuickPick(kinds, { title, placeHolder: t("Where are the rollouts?") });
   if (kind === undefined) return undefined;
   const chosen = await vscode.window.showOpenDialog({
     title,
-    openLabel: "Import",
+    openLabel: t("Import"),
     canSelectFiles: !kind.isFolder,
     canSelectFolders: kind.isFolder,
     ...(kind.isFolder ? {} : { filters: { Rollouts: ["jsonl", "parquet"], "All files": ["*"] } }),

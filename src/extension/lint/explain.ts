@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { diagnosticCodes, diagnosticTable, type DiagnosticCode } from "../../protocol/diagnostics.ts";
@@ -27,8 +28,8 @@ export async function explainDiagnostic(extensionDir: string, argument: unknown)
 async function pickCode(): Promise<DiagnosticCode | undefined> {
   const items = diagnosticCodes.map((code) => ({ label: code, description: diagnosticTable[code].title, code }));
   const chosen = await vscode.window.showQuickPick(items, {
-    title: "Explain Finding",
-    placeHolder: "Choose a finding",
+    title: t("Explain Finding"),
+    placeHolder: t("Choose a finding"),
     matchOnDescription: true,
   });
   return chosen?.code;

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import type { CommandId } from "../commands.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
@@ -89,7 +90,7 @@ async function fixActions(finding: PlacedFinding, context: vscode.CodeActionCont
 }
 
 function explainAction(finding: PlacedFinding, context: vscode.CodeActionContext): vscode.CodeAction {
-  const title = `Explain "${finding.code}"`;
+  const title = t('Explain "{0}"', finding.code);
   const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
   action.command = { title, command: explainCommand, arguments: [finding.code] };
   action.diagnostics = diagnosticsOf(finding, context);

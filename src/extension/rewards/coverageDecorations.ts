@@ -1,10 +1,11 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import type { CommandId } from "../commands.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
 import { coveredLines, rangesText, type CoveredLine } from "./coverageTexts.ts";
 import type { RewardState } from "./rescoring.ts";
 import { isRewardLanguage } from "./rewardFiles.ts";
-import { countText } from "./rewardTexts.ts";
+import { countOf } from "../counts.ts";
 
 /** Rollouts that a hover names; the others are behind its last link. */
 const namedInHover = 8;
@@ -65,12 +66,12 @@ export class CoverageDecorations implements Disposable, vscode.HoverProvider {
     text.isTrusted = { enabledCommands: ["videoRft.showRollouts"] satisfies CommandId[] };
     const sample = state.coverage?.ids.length ?? 0;
     const branches = covered.branches.map(({ label, ids }) => ({ label, ids }));
-    for (const { label, ids } of [{ label: "this line", ids: covered.ids }, ...branches]) {
-      text.appendMarkdown(`**${ids.length} of ${countText(sample, "rollout")}** take ${label}`);
+    for (const { label, ids } of [{ label: t("this line"), ids: covered.ids }, ...branches]) {
+      text.appendMarkdown(t("**{0} of {1}** take {2}", ids.length, countOf(sample, "rollout"), label));
       if (ids.length > 0) text.appendMarkdown(`: ${links(state.target.runDir, ids)}`);
       text.appendMarkdown("\n\n");
     }
-    text.appendMarkdown(`Sample of ${state.target.runName}, scored with ${state.target.function} as saved.`);
+    text.appendMarkdown(t("Sample of {0}, scored with {1} as saved.", state.target.runName, state.target.function));
     return new vscode.Hover(text);
   }
 
@@ -133,5 +134,5 @@ function links(runDir: string, ids: readonly string[]): string {
   const link = (text: string, of: readonly string[]) =>
     `[${text}](command:${command}?${encodeURIComponent(JSON.stringify([{ runDir, ids: of }]))})`;
   const named = ids.slice(0, namedInHover).map((id) => link(id, [id]));
-  return [...named, ...(ids.length > namedInHover ? [link(`all ${ids.length}`, ids)] : [])].join(", ");
+  return [...named, ...(ids.length > namedInHover ? [link(t("all {0}", ids.length), ids)] : [])].join(", ");
 }

@@ -1,5 +1,7 @@
+import { t } from "@vscode/l10n";
 import type { RewardCoverage } from "../../protocol/rewardMessages.ts";
-import { countText, number } from "./rewardTexts.ts";
+import { countOf } from "../counts.ts";
+import { number } from "./rewardTexts.ts";
 
 /** What stands at a line of a covered file. */
 export interface CoveredLine {
@@ -30,11 +32,14 @@ export function coveredLines(coverage: RewardCoverage, file: string): readonly C
     return [
       {
         line: line - 1,
-        text: [`${taken.length} of ${total}`, ...parting.map((branch) => `${branch.taken.length} here`)].join(" · "),
+        text: [
+          t("{0} of {1}", taken.length, total),
+          ...parting.map((branch) => t("{0} here", branch.taken.length)),
+        ].join(" · "),
         share: taken.length / total,
         ids: idsOf(taken),
         branches: parting.map((branch) => ({
-          label: `characters ${branch.start + 1} to ${branch.end}`,
+          label: t("characters {0} to {1}", branch.start + 1, branch.end),
           ids: idsOf(branch.taken),
         })),
       },
@@ -45,7 +50,7 @@ export function coveredLines(coverage: RewardCoverage, file: string): readonly C
 /** "value 0…1, iou 0.12…0.97 in 200 rollouts": what the function returns over the sample. */
 export function rangesText({ ranges, ids }: RewardCoverage): string {
   const parts = ranges.map(({ name, min, max }) =>
-    min === max ? `${name} always ${number(min)}` : `${name} ${number(min)} … ${number(max)}`,
+    min === max ? t("{0} always {1}", name, number(min)) : `${name} ${number(min)} … ${number(max)}`,
   );
-  return parts.length === 0 ? "" : `${parts.join(", ")} in ${countText(ids.length, "rollout")}`;
+  return parts.length === 0 ? "" : t("{0} in {1}", parts.join(", "), countOf(ids.length, "rollout"));
 }

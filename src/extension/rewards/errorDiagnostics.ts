@@ -1,10 +1,11 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
 import { linkedCode } from "../lint/explain.ts";
 import { errorPlaces } from "./errorPlaces.ts";
 import { functionPlaces } from "./functionPlaces.ts";
 import type { RewardState } from "./rescoring.ts";
-import { countText } from "./rewardTexts.ts";
+import { countOf } from "../counts.ts";
 
 /** Errors that a reward raises on recorded rollouts, as problems at the lines that raise them. */
 export class ErrorDiagnostics implements Disposable {
@@ -53,7 +54,7 @@ async function diagnosticsOf({ target, summary }: RewardState): Promise<Map<stri
       row.lineNumber,
       row.range.end.character,
     );
-    const where = `${countText(place.ids.length, "rollout")} of ${target.runName}, e.g. ${place.ids[0] ?? ""}`;
+    const where = t("{0} of {1}, e.g. {2}", countOf(place.ids.length, "rollout"), target.runName, place.ids[0] ?? "");
     const diagnostic = new vscode.Diagnostic(
       range,
       `${target.function}: ${place.message} (${where})`,

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import fs from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -23,7 +24,7 @@ export async function newReward(contractDir: string): Promise<void> {
   const edit = new vscode.WorkspaceEdit();
   await createFiles(edit, dir, scaffold, path.join(contractDir, scaffold.typesFile));
   addToSpec(edit, spec, scaffold);
-  if (!(await vscode.workspace.applyEdit(edit))) throw new Error(`The files could not be written into ${dir}`);
+  if (!(await vscode.workspace.applyEdit(edit))) throw new Error(t("The files could not be written into {0}", dir));
   await spec.save();
   const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path.join(dir, scaffold.file)));
   await vscode.window.showTextDocument(document, { preview: false });
@@ -37,32 +38,33 @@ async function pickSpec(): Promise<vscode.TextDocument | undefined> {
   if (first === undefined) {
     throw new UserError({
       code: "not-found",
-      message: "This workspace has no run specification (a file that ends in .rft.json) that could name a reward.",
-      hint: "Try the demo, or write one.",
+      message: t("This workspace has no run specification (a file that ends in .rft.json) that could name a reward."),
+      hint: t("Try the demo, or write one."),
     });
   }
   const items = specs.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }));
-  const options = { title: "New Reward", placeHolder: "Which runs is it for?" };
+  const options = { title: t("New Reward"), placeHolder: t("Which runs is it for?") };
   const chosen = specs.length === 1 ? { uri: first } : await vscode.window.showQuickPick(items, options);
   return chosen === undefined ? undefined : vscode.workspace.openTextDocument(chosen.uri);
 }
 
 async function pickLanguage(): Promise<RewardLanguage | undefined> {
   const items: (vscode.QuickPickItem & { label: RewardLanguage })[] = [
-    { label: "TypeScript", description: "runs as it is, no build step" },
-    { label: "Python", description: "3.9 or later" },
+    { label: "TypeScript", description: t("runs as it is, no build step") },
+    { label: "Python", description: t("3.9 or later") },
   ];
-  return (await vscode.window.showQuickPick(items, { title: "New Reward", placeHolder: "Choose a language" }))?.label;
+  return (await vscode.window.showQuickPick(items, { title: t("New Reward"), placeHolder: t("Choose a language") }))
+    ?.label;
 }
 
 function askName(dir: string, language: RewardLanguage): Thenable<string | undefined> {
   return vscode.window.showInputBox({
-    title: "New Reward",
-    prompt: "Name of the function and of its file",
+    title: t("New Reward"),
+    prompt: t("Name of the function and of its file"),
     value: language === "TypeScript" ? "myReward" : "my_reward",
     validateInput: async (name) => {
       const file = path.join(dir, scaffoldReward(name, language).file);
-      return nameProblem(name) ?? ((await isThere(file)) ? `${path.basename(file)} is there already.` : undefined);
+      return nameProblem(name) ?? ((await isThere(file)) ? t("{0} is there already.", path.basename(file)) : undefined);
     },
   });
 }

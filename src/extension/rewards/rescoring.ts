@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { CancellationTokenSource } from "vscode-jsonrpc/node";
 import { UserError } from "../../protocol/errors.ts";
 import type { RescoreSummary } from "../../protocol/rescore.ts";
@@ -108,7 +109,8 @@ export class Rescoring implements Disposable {
     cancellation.cancel();
     const state = this.states.get(key);
     this.states.delete(key);
-    if (state !== undefined) this.emitter.fire({ ...state, status: "failed", problem: "Cancelled.", coverage: null });
+    if (state !== undefined)
+      this.emitter.fire({ ...state, status: "failed", problem: t("Cancelled."), coverage: null });
   }
 
   /** Rewards that were scored and that a file is a part of. */

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { UserError } from "../../protocol/errors.ts";
@@ -128,8 +129,8 @@ export class RewardFeature implements Disposable {
     if (targets.length === 0) {
       throw new UserError({
         code: "not-found",
-        message: "There is no reward function in the editor in front that a run could be scored with.",
-        hint: "Open a .ts or .py file with a function that takes completions, in a workspace with a run.",
+        message: t("There is no reward function in the editor in front that a run could be scored with."),
+        hint: t("Open a .ts or .py file with a function that takes completions, in a workspace with a run."),
       });
     }
     if (targets.length === 1) return targets[0];
@@ -143,7 +144,7 @@ export class RewardFeature implements Disposable {
       target,
     }));
     items.sort((a, b) => Number(b.picked) - Number(a.picked));
-    const chosen = await vscode.window.showQuickPick(items, { title, placeHolder: "Choose a reward function" });
+    const chosen = await vscode.window.showQuickPick(items, { title, placeHolder: t("Choose a reward function") });
     return chosen?.target;
   }
 
@@ -160,15 +161,15 @@ export class RewardFeature implements Disposable {
   }
 
   private async scoreFromEditor(argument: unknown): Promise<void> {
-    requireTrust("run reward functions");
-    const target = await this.targetOf(argument, "Score Rollouts");
+    requireTrust(t("run reward functions"));
+    const target = await this.targetOf(argument, t("Score Rollouts"));
     if (target === undefined) return;
     const document = vscode.workspace.textDocuments.find(({ uri }) => uri.fsPath === target.file);
     // Saving scores already, where the setting says so.
     if (document?.isDirty === true && (await document.save()) && rescoresOnSave()) return;
     const state = await this.score(target);
     if (state?.status === "failed") {
-      throw new UserError({ code: "bad-reward", message: state.problem ?? "The reward could not be scored." });
+      throw new UserError({ code: "bad-reward", message: state.problem ?? t("The reward could not be scored.") });
     }
   }
 
@@ -188,21 +189,21 @@ export class RewardFeature implements Disposable {
   }
 
   private async accept(argument: unknown): Promise<void> {
-    const target = await this.targetOf(argument, "Accept Scores");
+    const target = await this.targetOf(argument, t("Accept Scores"));
     if (target === undefined) return;
     const file = await this.rescoring.accept(target);
     if (file === undefined) {
       throw new UserError({
         code: "not-found",
-        message: `The rollouts of ${target.runName} were not scored with ${target.function} yet.`,
-        hint: "Score them first.",
+        message: t("The rollouts of {0} were not scored with {1} yet.", target.runName, target.function),
+        hint: t("Score them first."),
       });
     }
-    vscode.window.setStatusBarMessage(`$(check) Scores kept in ${path.basename(file)}`, 5000);
+    vscode.window.setStatusBarMessage(`$(check) ${t("Scores kept in {0}", path.basename(file))}`, 5000);
   }
 
   private async showChanges(argument: unknown): Promise<void> {
-    const target = await this.targetOf(argument, "Show Changed Rollouts");
+    const target = await this.targetOf(argument, t("Show Changed Rollouts"));
     const summary = target === undefined ? null : (this.rescoring.get(target)?.summary ?? null);
     if (target === undefined) return;
     if (summary === null) return this.scoreFromEditor(target);
@@ -211,7 +212,7 @@ export class RewardFeature implements Disposable {
       ...(section ? { kind: vscode.QuickPickItemKind.Separator } : { description, detail }),
       id,
     }));
-    const title = `${target.function} on ${target.runName}`;
+    const title = t("{0} on {1}", target.function, target.runName);
     await pickRollout(items, title, (id) => this.services.showRollout(target.runDir, id));
   }
 
@@ -228,7 +229,7 @@ export class RewardFeature implements Disposable {
     const [first] = asked.ids;
     if (first !== undefined && asked.ids.length === 1) return this.services.showRollout(asked.runDir, first);
     const items = asked.ids.map((id) => ({ label: id, id }));
-    await pickRollout(items, "Show Rollouts", (id) => this.services.showRollout(asked.runDir, id));
+    await pickRollout(items, t("Show Rollouts"), (id) => this.services.showRollout(asked.runDir, id));
   }
 
   private warn(error: unknown): void {

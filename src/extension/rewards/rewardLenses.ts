@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import type { Spread } from "../../protocol/rescore.ts";
 import type { CommandId } from "../commands.ts";
@@ -58,36 +59,49 @@ export class RewardLenses implements vscode.CodeLensProvider {
       arguments: [target],
     });
     const run = target.runName;
-    const score = of("videoRft.scoreRollouts", "$(beaker) Score rollouts", `Score all rollouts of ${run} again`);
+    const score = of(
+      "videoRft.scoreRollouts",
+      `$(beaker) ${t("Score rollouts")}`,
+      t("Score all rollouts of {0} again", run),
+    );
     const debug = of(
       "videoRft.debugReward",
-      "$(debug-alt) Debug on worst rollout",
-      `Call this function on the rollout of ${run} with its lowest value, and stop at breakpoints`,
+      `$(debug-alt) ${t("Debug on worst rollout")}`,
+      t("Call this function on the rollout of {0} with its lowest value, and stop at breakpoints", run),
     );
     const show = (title: string) =>
-      of("videoRft.showScoreChanges", title, "List the rollouts that change most, fail, or have the lowest values");
+      of("videoRft.showScoreChanges", title, t("List the rollouts that change most, fail, or have the lowest values"));
     switch (state?.status) {
       case undefined: {
         const spread = await this.sources.recorded(target);
-        const text = spread === null ? `not scored on ${run} yet` : `${spreadText(spread)} in ${run}`;
-        return [score, debug, of("videoRft.scoreRollouts", text, "As the run recorded it; select to score again")];
+        const text = spread === null ? t("not scored on {0} yet", run) : t("{0} in {1}", spreadText(spread), run);
+        return [score, debug, of("videoRft.scoreRollouts", text, t("As the run recorded it; select to score again"))];
       }
       case "scoring":
-        return [of("videoRft.cancelScoring", `$(sync~spin) ${progressText(state.summary)}`, "Stop scoring"), debug];
+        return [of("videoRft.cancelScoring", `$(sync~spin) ${progressText(state.summary)}`, t("Stop scoring")), debug];
       case "failed":
-        return [score, debug, of("videoRft.showScoreProblem", "$(error) Cannot be scored", state.problem ?? "")];
+        return [
+          score,
+          debug,
+          of("videoRft.showScoreProblem", `$(error) ${t("Cannot be scored")}`, state.problem ?? ""),
+        ];
       case "scored": {
         const { summary } = state;
         if (summary === null) return [score, debug];
-        if (summary.before === null) return [score, debug, show(`${meanText(summary)} on ${run}`)];
-        if (!isChange(summary)) return [score, debug, show(`${meanText(summary)} in ${run}, as recorded`)];
+        if (summary.before === null) return [score, debug, show(t("{0} on {1}", meanText(summary), run))];
+        if (!isChange(summary)) return [score, debug, show(t("{0} in {1}, as recorded", meanText(summary), run))];
         const accept = of(
           "videoRft.acceptScores",
-          "$(check) Accept",
-          "Keep these scores as scores/<version>.jsonl in the run folder; nothing is overwritten",
+          `$(check) ${t("Accept")}`,
+          t("Keep these scores as scores/<version>.jsonl in the run folder; nothing is overwritten"),
         );
-        const accepted = of("videoRft.showScoreChanges", "$(check) accepted", state.accepted ?? "");
-        return [score, debug, show(`${changeText(summary)} in ${run}`), state.accepted === null ? accept : accepted];
+        const accepted = of("videoRft.showScoreChanges", `$(check) ${t("accepted")}`, state.accepted ?? "");
+        return [
+          score,
+          debug,
+          show(t("{0} in {1}", changeText(summary), run)),
+          state.accepted === null ? accept : accepted,
+        ];
       }
     }
   }

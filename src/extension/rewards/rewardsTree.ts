@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import type { Spread } from "../../protocol/rescore.ts";
 import type { RunReward } from "../../protocol/rewardMessages.ts";
@@ -98,7 +99,7 @@ function valueText(recorded: Spread | null, state: RewardState | undefined): str
     case "scoring":
       return progressText(state.summary);
     case "failed":
-      return "cannot be scored";
+      return t("cannot be scored");
     case "scored":
       if (state.summary !== null) return isChange(state.summary) ? changeText(state.summary) : meanText(state.summary);
       return spreadText(recorded);

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import type { CommandId } from "../commands.ts";
 import { thrownText } from "../errorText.ts";
@@ -61,10 +62,10 @@ export class RewardsView implements vscode.TreeDataProvider<RewardRow>, Disposab
     item.contextValue = `${row.kind}.${row.target === null ? "builtIn" : "code"}`;
     if (row.kind === "rollout") {
       const command: CommandId = "videoRft.showRollouts";
-      item.command = { command, title: "Show Rollout", arguments: [{ runDir: row.runDir, ids: [row.id] }] };
+      item.command = { command, title: t("Show Rollout"), arguments: [{ runDir: row.runDir, ids: [row.id] }] };
     } else if (row.target !== null) {
       const uri = vscode.Uri.file(row.target.file);
-      item.command = { command: "vscode.open", title: "Open", arguments: [uri] };
+      item.command = { command: "vscode.open", title: t("Open"), arguments: [uri] };
     }
     return item;
   }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 
 /** A list of rollouts; moving through it shows each beside it, so that the viewer is looked at and not the list. */
@@ -8,7 +9,7 @@ export async function pickRollout<Item extends vscode.QuickPickItem & { readonly
 ): Promise<void> {
   const chosen = await vscode.window.showQuickPick(items, {
     title,
-    placeHolder: items.length === 0 ? "No rollouts" : "Choose a rollout to show",
+    placeHolder: items.length === 0 ? t("No rollouts") : t("Choose a rollout to show"),
     matchOnDescription: true,
     matchOnDetail: true,
   });

@@ -1,5 +1,7 @@
+import { t } from "@vscode/l10n";
 import type { RescoredRollout, RescoreSummary } from "../../protocol/rescore.ts";
-import { countText, number } from "./rewardTexts.ts";
+import { countOf } from "../counts.ts";
+import { number } from "./rewardTexts.ts";
 
 /** A row of the list of changed rollouts; a section has no rollout. */
 export interface ChangeItem {
@@ -14,22 +16,22 @@ export interface ChangeItem {
 export function changeItems(summary: RescoreSummary): readonly ChangeItem[] {
   const { errors, errorExamples, changed, largest, worst, gainingCount, losingCount } = summary;
   const groups = (label: string, keys: readonly string[]) =>
-    keys.map((key) => item(`${key}/0`, `Group ${key}`, label, ""));
+    keys.map((key) => item(`${key}/0`, t("Group {0}", key), label, ""));
   return [
     ...section(
-      countText(errors, "error"),
+      countOf(errors, "error"),
       errorExamples.map(({ id, error }) => item(id, id, error.kind, error.message)),
     ),
-    ...section(`${countText(changed, "rollout")} changed, the largest first`, largest.map(changedItem)),
+    ...section(t("{0} changed, the largest first", countOf(changed, "rollout")), largest.map(changedItem)),
     ...section(
-      `${countText(gainingCount, "group")} in which rewards differ now`,
-      groups("gains variance", summary.groupsGainingVariance),
+      t("{0} in which rewards differ now", countOf(gainingCount, "group")),
+      groups(t("gains variance"), summary.groupsGainingVariance),
     ),
     ...section(
-      `${countText(losingCount, "group")} in which rewards are all equal now`,
-      groups("loses variance", summary.groupsLosingVariance),
+      t("{0} in which rewards are all equal now", countOf(losingCount, "group")),
+      groups(t("loses variance"), summary.groupsLosingVariance),
     ),
-    ...section("lowest values", worst.map(changedItem)),
+    ...section(t("lowest values"), worst.map(changedItem)),
   ];
 }
 

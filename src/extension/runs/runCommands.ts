@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import fs from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -36,7 +37,7 @@ export async function pickRun(
   }));
   const chosen = await vscode.window.showQuickPick(items, {
     title: options.title,
-    placeHolder: "Choose a run",
+    placeHolder: t("Choose a run"),
     matchOnDescription: true,
     matchOnDetail: true,
   });
@@ -46,19 +47,19 @@ export async function pickRun(
 export async function stopRun(registry: RunRegistry, argument: unknown): Promise<void> {
   const runDir =
     runDirOf(argument) ??
-    (await pickRun(registry, { title: "Stop Run", among: isGoingOn, none: "No run is going on." }));
+    (await pickRun(registry, { title: t("Stop Run"), among: isGoingOn, none: t("No run is going on.") }));
   if (runDir === undefined) return;
-  const progress = { location: vscode.ProgressLocation.Window, title: "Video RFT: stopping after this step" };
+  const progress = { location: vscode.ProgressLocation.Window, title: t("Video RFT: stopping after this step") };
   await vscode.window.withProgress(progress, () => registry.stop(runDir));
 }
 
 /** Resumes a run and answers its folder. */
 export async function resumeRun(engine: Engine, registry: RunRegistry, argument: unknown): Promise<string | undefined> {
-  requireTrust("resume a run");
-  const none = "There is no stopped or crashed run to resume.";
-  const runDir = runDirOf(argument) ?? (await pickRun(registry, { title: "Resume Run", among: isResumable, none }));
+  requireTrust(t("resume a run"));
+  const none = t("There is no stopped or crashed run to resume.");
+  const runDir = runDirOf(argument) ?? (await pickRun(registry, { title: t("Resume Run"), among: isResumable, none }));
   if (runDir === undefined) return undefined;
-  const progress = { location: vscode.ProgressLocation.Window, title: "Video RFT: resuming the run" };
+  const progress = { location: vscode.ProgressLocation.Window, title: t("Video RFT: resuming the run") };
   await vscode.window.withProgress(progress, async () => {
     await registry.untilReleased(runDir);
     await engine.request(resumeRunProcess, { runDir });
@@ -72,8 +73,8 @@ export function requireTrust(what: string): void {
   if (vscode.workspace.isTrusted) return;
   throw new UserError({
     code: "unsupported",
-    message: `This workspace is in Restricted Mode, so the extension does not ${what} in it.`,
-    hint: "Trust the workspace first (command Workspaces: Manage Workspace Trust).",
+    message: t("This workspace is in Restricted Mode, so the extension does not {0} in it.", what),
+    hint: t("Trust the workspace first (command Workspaces: Manage Workspace Trust)."),
   });
 }
 

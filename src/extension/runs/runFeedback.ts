@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import type { CommandId } from "../commands.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
@@ -7,23 +8,23 @@ import type { RunRegistry } from "./runRegistry.ts";
 import { statusText } from "./statusText.ts";
 
 const noticeButtons: Readonly<Record<NoticeAction, { title: string; command: CommandId }>> = {
-  showRollouts: { title: "Show Rollouts", command: "videoRft.openRollouts" },
-  showLog: { title: "Show Log", command: "videoRft.showRunLog" },
-  resume: { title: "Resume", command: "videoRft.resumeRun" },
+  showRollouts: { title: t("Show Rollouts"), command: "videoRft.openRollouts" },
+  showLog: { title: t("Show Log"), command: "videoRft.showRunLog" },
+  resume: { title: t("Resume"), command: "videoRft.resumeRun" },
 };
 
 /** The one status bar item. */
 export function createStatusItem(registry: RunRegistry): Disposable {
   const scope = new DisposableStore();
   const item = scope.add(vscode.window.createStatusBarItem("videoRft.run", vscode.StatusBarAlignment.Left, 50));
-  item.name = "RFT Run";
+  item.name = t("RFT Run");
   const update = () => {
     const status = statusText(registry.runs);
     if (status === undefined) return item.hide();
     const command: CommandId = "videoRft.openRollouts";
     item.text = status.text;
     item.tooltip = status.tooltip;
-    item.command = { command, title: "Open Rollouts", arguments: [{ runDir: status.runDir }] };
+    item.command = { command, title: t("Open Rollouts"), arguments: [{ runDir: status.runDir }] };
     item.show();
   };
   scope.add(
@@ -39,7 +40,7 @@ export function createStatusItem(registry: RunRegistry): Disposable {
 export async function showNotice(notice: RunNotice): Promise<void> {
   const wanted = notificationSetting();
   if (wanted === "none" || (wanted === "failures" && notice.kind === "end")) return;
-  const silence = "Don't Show Again";
+  const silence = t("Don't Show Again");
   const buttons = notice.actions.map((action) => noticeButtons[action]);
   const titles = [...buttons.map((button) => button.title), silence];
   const chosen =

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { errorText } from "../errorText.ts";
 import type { TrackedRun } from "./runView.ts";
 import { displayStatus, isGoingOn, rewardText, stepText } from "./runView.ts";
@@ -24,21 +25,28 @@ export function runNotice(before: TrackedRun | undefined, after: TrackedRun): Ru
       return {
         kind: "end",
         runDir,
-        message: `Run ${name} has finished: ${stepText(after)}${reward === undefined ? "" : `, ${reward}`}.`,
+        message: t(
+          "Run {0} has finished: {1}.",
+          name,
+          [stepText(after), reward].filter((part) => part !== undefined).join(", "),
+        ),
         actions: ["showRollouts", "showLog"],
       };
     case "failed":
       return {
         kind: "failure",
         runDir,
-        message: `Run ${name} failed at ${stepText(after)}${state.error === undefined ? "." : `: ${errorText(state.error)}`}`,
+        message:
+          state.error === undefined
+            ? t("Run {0} failed at {1}.", name, stepText(after))
+            : t("Run {0} failed at {1}: {2}", name, stepText(after), errorText(state.error)),
         actions: ["showLog", "showRollouts"],
       };
     case "crashed":
       return {
         kind: "failure",
         runDir,
-        message: `Run ${name} crashed at ${stepText(after)}. It can go on from its last checkpoint.`,
+        message: t("Run {0} crashed at {1}. It can go on from its last checkpoint.", name, stepText(after)),
         actions: ["resume", "showLog"],
       };
     default:

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { setTimeout as delay } from "node:timers/promises";
 import type { RunDetails, RunSummary } from "../../protocol/messages.ts";
 import { listRuns, readRun } from "../../protocol/messages.ts";
@@ -115,9 +116,9 @@ export class RunRegistry implements Disposable {
     if (client === undefined) {
       throw new UserError({
         code: "disconnected",
-        message: "The process of this run is not connected, so it cannot be stopped from here.",
+        message: t("The process of this run is not connected, so it cannot be stopped from here."),
         where: runDir,
-        hint: "Refresh the runs and try again.",
+        hint: t("Refresh the runs and try again."),
       });
     }
     const state = await client.stop("stopped in VS Code");

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { RunProgress, RunSummary } from "../../protocol/messages.ts";
 
 /** What the user is told about a run: a run whose process is gone without a word has crashed. */
@@ -38,16 +39,16 @@ export function rewardText(run: TrackedRun): string | undefined {
 /** "step 42/200" */
 export function stepText(run: TrackedRun): string {
   const { step, steps } = run.summary.state;
-  return `step ${step}/${steps}`;
+  return t("step {0}/{1}", step, steps);
 }
 
 /** "about 3 min left"; undefined while nobody knows. */
 export function etaText(run: TrackedRun): string | undefined {
   const etaSec = run.progress?.etaSec ?? null;
   if (etaSec === null || !isGoingOn(run)) return undefined;
-  if (etaSec < 90) return `about ${Math.max(1, Math.round(etaSec))} s left`;
-  if (etaSec < 5400) return `about ${Math.round(etaSec / 60)} min left`;
-  return `about ${(etaSec / 3600).toFixed(1)} h left`;
+  if (etaSec < 90) return t("about {0} s left", Math.max(1, Math.round(etaSec)));
+  if (etaSec < 5400) return t("about {0} min left", Math.round(etaSec / 60));
+  return t("about {0} h left", (etaSec / 3600).toFixed(1));
 }
 
 /** "evaluating 12/40" while something other than steps goes on. */

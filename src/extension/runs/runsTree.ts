@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import type { RunDetails } from "../../protocol/messages.ts";
 import type { Scores } from "../../protocol/records.ts";
@@ -71,7 +72,7 @@ function runDescription(run: TrackedRun, status: RunDisplayStatus): string {
   const progress = [stepText(run), ...(reward === undefined ? [] : [reward])].join(" · ");
   switch (status) {
     case "crashed":
-      return `crashed - Resume · ${progress}`;
+      return t("crashed - Resume · {0}", progress);
     case "failed":
     case "stopped":
     case "stopping":
@@ -91,14 +92,14 @@ function runTooltip(run: TrackedRun, status: RunDisplayStatus): string {
   const lines = [
     `${summary.name}: ${status}`,
     [stepText(run), rewardText(run), phaseText(run), etaText(run)].filter((t) => t !== undefined).join(" · "),
-    `Started ${summary.createdAt}`,
+    t("Started {0}", summary.createdAt),
     summary.runDir,
   ];
   if (summary.state.message !== undefined) lines.splice(1, 0, summary.state.message);
   if (summary.state.error !== undefined) lines.splice(1, 0, errorText(summary.state.error));
   if (status === "crashed")
-    lines.push("The process of this run has ended without a word. Resume goes on from its last checkpoint.");
-  if (summary.alive && !run.attached) lines.push(run.attachProblem ?? "Connecting to the process of this run…");
+    lines.push(t("The process of this run has ended without a word. Resume goes on from its last checkpoint."));
+  if (summary.alive && !run.attached) lines.push(run.attachProblem ?? t("Connecting to the process of this run…"));
   return lines.join("\n");
 }
 
@@ -109,13 +110,13 @@ function checkpointRow(details: RunDetails, step: number): TreeRow {
     id: file,
     kind: "checkpoint",
     runDir: details.runDir,
-    label: `Checkpoint at step ${step}`,
+    label: t("Checkpoint at step {0}", step),
     description: isLast ? "latest" : "",
     tooltip: file,
     icon: { name: "save" },
     contextValue: "checkpoint",
     file,
-    accessibilityLabel: `Checkpoint at step ${step}${isLast ? ", latest" : ""}`,
+    accessibilityLabel: isLast ? t("Checkpoint at step {0}, latest", step) : t("Checkpoint at step {0}", step),
   };
 }
 
@@ -132,12 +133,12 @@ function evaluationRow(details: RunDetails, step: number, scores: Scores): TreeR
     id: file,
     kind: "evaluation",
     runDir: details.runDir,
-    label: `Evaluation at step ${step}`,
+    label: t("Evaluation at step {0}", step),
     description,
-    tooltip: [`Evaluation at step ${step}, with 95 % intervals`, ...lines].join("\n"),
+    tooltip: [t("Evaluation at step {0}, with 95 % intervals", step), ...lines].join("\n"),
     icon: { name: "graph" },
     contextValue: "evaluation",
     file,
-    accessibilityLabel: `Evaluation at step ${step}, ${description}`,
+    accessibilityLabel: t("Evaluation at step {0}, {1}", step, description),
   };
 }

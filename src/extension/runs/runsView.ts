@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import type { CommandId } from "../commands.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
@@ -57,10 +58,10 @@ export class RunsView implements vscode.TreeDataProvider<TreeRow>, Disposable {
     const { name, color } = current.icon;
     item.iconPath = new vscode.ThemeIcon(name, color === undefined ? undefined : new vscode.ThemeColor(color));
     if (current.kind === "evaluation") {
-      item.command = { command: "vscode.open", title: "Open", arguments: [vscode.Uri.file(current.file)] };
+      item.command = { command: "vscode.open", title: t("Open"), arguments: [vscode.Uri.file(current.file)] };
     } else if (isRun) {
       const command: CommandId = "videoRft.openRollouts";
-      item.command = { command, title: "Open Rollouts", arguments: [current] };
+      item.command = { command, title: t("Open Rollouts"), arguments: [current] };
     }
     return item;
   }

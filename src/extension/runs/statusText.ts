@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { TrackedRun } from "./runView.ts";
 import { etaText, isGoingOn, newestFirst, phaseText, rewardText, stepText } from "./runView.ts";
 
@@ -14,10 +15,10 @@ export function statusText(runs: Iterable<TrackedRun>): StatusText | undefined {
   if (run === undefined) return undefined;
   const others = goingOn.length > 1 ? ` (+${goingOn.length - 1})` : "";
   const tooltip = [
-    run.summary.state.status === "stopping" ? `${run.summary.name}: stopping after this step` : run.summary.name,
+    run.summary.state.status === "stopping" ? t("{0}: stopping after this step", run.summary.name) : run.summary.name,
     ...(run.summary.state.message === undefined ? [] : [run.summary.state.message]),
     [stepText(run), phaseText(run), etaText(run)].filter((t) => t !== undefined).join(" · "),
-    "Click to open the rollouts",
+    t("Click to open the rollouts"),
   ];
   return {
     runDir: run.summary.runDir,

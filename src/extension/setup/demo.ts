@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import fs from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -40,7 +41,7 @@ export async function continueDemo(options: Omit<DemoOptions, "engine" | "demoDi
 }
 
 async function trustGranted(): Promise<boolean> {
-  const manage = "Manage Trust";
+  const manage = t("Manage Trust");
   const granted = new Promise<boolean>((resolve) => {
     const subscription = vscode.workspace.onDidGrantWorkspaceTrust(() => {
       subscription.dispose();
@@ -48,34 +49,35 @@ async function trustGranted(): Promise<boolean> {
     });
   });
   // A toast would be gone before the new window is read, and nothing would seem to happen.
-  const detail =
-    "A run executes what its folder says, so VS Code asks whether you trust it. The run starts as soon as you do.";
-  const chosen = await vscode.window.showInformationMessage("The demo is ready", { modal: true, detail }, manage);
+  const detail = t(
+    "A run executes what its folder says, so VS Code asks whether you trust it. The run starts as soon as you do.",
+  );
+  const chosen = await vscode.window.showInformationMessage(t("The demo is ready"), { modal: true, detail }, manage);
   if (chosen === manage) await vscode.commands.executeCommand("workbench.trust.manage");
   return granted;
 }
 
 async function pickFolder(demoDir: string): Promise<string | undefined> {
   const here = {
-    label: "$(package) In the extension's storage",
+    label: `$(package) ${t("In the extension's storage")}`,
     detail: path.join(demoDir, sampleName),
     where: "storage",
   };
   const choose = {
-    label: "$(folder-opened) In a folder of your choice…",
-    detail: `A folder ${sampleName} is made in it`,
+    label: `$(folder-opened) ${t("In a folder of your choice…")}`,
+    detail: t("A folder {0} is made in it", sampleName),
     where: "pick",
   };
   const chosen = await vscode.window.showQuickPick([here, choose], {
-    title: "Try the Demo",
-    placeHolder: "Where to make the sample workspace",
+    title: t("Try the Demo"),
+    placeHolder: t("Where to make the sample workspace"),
   });
   if (chosen === undefined) return undefined;
   if (chosen.where === "storage") return path.join(demoDir, sampleName);
   const picked = await vscode.window.showOpenDialog({
     canSelectFiles: false,
     canSelectFolders: true,
-    openLabel: "Make the Sample Here",
+    openLabel: t("Make the Sample Here"),
   });
   const parent = picked?.[0];
   return parent === undefined ? undefined : path.join(parent.fsPath, sampleName);
@@ -86,7 +88,7 @@ async function makeSample(engine: Engine, dir: string): Promise<string> {
   await fs.mkdir(dir, { recursive: true });
   const { specPath } = await withEngineProgress(
     engine,
-    { task: "sample", title: "Making the sample workspace" },
+    { task: "sample", title: t("Making the sample workspace") },
     (token) => engine.request(writeSample, { dir }, token),
   );
   return specPath;

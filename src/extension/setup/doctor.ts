@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import * as vscode from "vscode";
 import { runDoctor } from "../../protocol/messages.ts";
 import { commandTable, type CommandId } from "../commands.ts";
@@ -6,7 +7,7 @@ import { DisposableStore, type Disposable } from "../lifetime.ts";
 import { doctorReport, ffmpegFailed } from "./doctorReport.ts";
 import { setFfmpegMissing } from "./ffmpeg.ts";
 
-const reportUri = vscode.Uri.from({ scheme: "video-rft-doctor", path: "Doctor" });
+const reportUri = vscode.Uri.from({ scheme: "video-rft-doctor", path: t("Doctor") });
 
 /** Shows the engine's checks as a read-only document, which can be read whole, searched and copied. */
 export class Doctor implements Disposable {
@@ -21,14 +22,14 @@ export class Doctor implements Disposable {
   }
 
   async show(engine: Engine): Promise<void> {
-    const progress = { location: vscode.ProgressLocation.Window, title: "Video RFT: checking this machine" };
+    const progress = { location: vscode.ProgressLocation.Window, title: t("Video RFT: checking this machine") };
     const { checks } = await vscode.window.withProgress(progress, () => engine.request(runDoctor, {}));
     this.report = doctorReport(checks);
     this.changed.fire(reportUri);
     const isMissing = ffmpegFailed(checks);
     await setFfmpegMissing(isMissing);
     await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(reportUri), { preview: true });
-    if (isMissing) void offerRemedy("No ffmpeg was found on this machine.", "videoRft.fetchFfmpeg");
+    if (isMissing) void offerRemedy(t("No ffmpeg was found on this machine."), "videoRft.fetchFfmpeg");
   }
 
   dispose(): void {

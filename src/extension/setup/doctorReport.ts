@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { DoctorCheck } from "../../protocol/messages.ts";
 
 /** The checks as text: what failed first, each with its remedy. */
@@ -5,7 +6,8 @@ export function doctorReport(checks: readonly DoctorCheck[]): string {
   const failed = checks.filter((check) => !check.ok);
   const passed = checks.filter((check) => check.ok);
   const width = Math.max(0, ...checks.map(({ name }) => name.length));
-  const title = failed.length === 0 ? "All checks passed." : `${failed.length} of ${checks.length} checks failed.`;
+  const title =
+    failed.length === 0 ? t("All checks passed.") : t("{0} of {1} checks failed.", failed.length, checks.length);
   return [title, "", ...failed.map((check) => row(check, width)), ...passed.map((check) => row(check, width)), ""].join(
     "\n",
   );

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { findNodeAtLocation, getNodeValue, parseTree } from "jsonc-parser";
 import type { MetricsRecord } from "../../protocol/records.ts";
 import { rewardKey, rewardSchema } from "../../protocol/rewardSpec.ts";
@@ -28,17 +29,25 @@ export function liveValues(text: string, { step, steps, etaText, metrics }: Live
     if (node !== undefined && shown !== undefined)
       found.push({ offset: node.offset + node.length, text: shown, tooltip });
   };
-  const done = [`${step} of ${steps} done`, etaText].filter((part) => part !== undefined).join(", ");
-  add(["grpo", "steps"], done, "Steps of the run that goes on");
-  add(["sft", "steps"], done, "Steps of the run that goes on");
+  const done = [t("{0} of {1} done", step, steps), etaText].filter((part) => part !== undefined).join(", ");
+  add(["grpo", "steps"], done, t("Steps of the run that goes on"));
+  add(["sft", "steps"], done, t("Steps of the run that goes on"));
   if (metrics === undefined) return found;
-  const at = `at step ${step}`;
+  const at = t("at step {0}", step);
   const rate = metrics["learning_rate"];
   for (const method of ["grpo", "sft"]) {
-    add([method, "learningRate"], rate === undefined ? undefined : `now ${scientific(rate)}`, `Learning rate ${at}`);
+    add(
+      [method, "learningRate"],
+      rate === undefined ? undefined : t("now {0}", scientific(rate)),
+      t("Learning rate {0}", at),
+    );
   }
   const kl = metrics["kl"];
-  add(["grpo", "beta"], kl === undefined ? undefined : `KL ${number(kl)}`, `Mean KL to the reference policy ${at}`);
+  add(
+    ["grpo", "beta"],
+    kl === undefined ? undefined : `KL ${number(kl)}`,
+    t("Mean KL to the reference policy {0}", at),
+  );
   const rewards = findNodeAtLocation(root, ["rewards"]);
   rewards?.children?.forEach((node, i) => {
     const parsed = rewardSchema.safeParse(getNodeValue(node));
@@ -48,7 +57,7 @@ export function liveValues(text: string, { step, steps, etaText, metrics }: Live
     const std = metrics[`rewards/${name}/std`];
     if (mean === undefined) return;
     const spread = std === undefined ? number(mean) : `${number(mean)} ± ${number(std)}`;
-    add(["rewards", i], spread, `Mean and standard deviation of ${name} ${at}`);
+    add(["rewards", i], spread, t("Mean and standard deviation of {0} {1}", name, at));
   });
   return found;
 }

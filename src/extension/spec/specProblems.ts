@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import {
   findNodeAtLocation,
@@ -85,7 +86,7 @@ export function runsFolderOf(specPath: string, text: string): string {
 
 /** "line 12: expected …" */
 export function problemLine(problem: PlacedProblem): string {
-  return `line ${problem.range.startLine + 1}: ${problem.message}`;
+  return t("line {0}: {1}", problem.range.startLine + 1, problem.message);
 }
 
 /** Problems of rules between keys (zod's refinements), which JSON Schema does not carry. */

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import * as vscode from "vscode";
 import { startRunProcess } from "../../protocol/messages.ts";
@@ -17,7 +18,7 @@ export interface StartRunServices {
 
 /** The command: starts the run of the given, the active or a chosen specification. */
 export async function startRun(services: StartRunServices, argument: unknown): Promise<void> {
-  requireTrust("start a run");
+  requireTrust(t("start a run"));
   const document = await pickSpec(argument);
   if (document === undefined) return;
   if (document.isDirty && !(await document.save())) return;
@@ -25,7 +26,7 @@ export async function startRun(services: StartRunServices, argument: unknown): P
   const errors = problems.filter((problem) => problem.severity === "error");
   const [first] = errors;
   if (first !== undefined) return sayProblems(document, errors.length, problemLine(first));
-  const title = `Video RFT: starting the run of ${path.basename(document.uri.fsPath)}`;
+  const title = t("Video RFT: starting the run of {0}", path.basename(document.uri.fsPath));
   const { runDir } = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () =>
     services.engine.request(startRunProcess, { specPath: document.uri.fsPath }),
   );
@@ -36,8 +37,11 @@ export async function startRun(services: StartRunServices, argument: unknown): P
 async function sayProblems(document: vscode.TextDocument, count: number, first: string): Promise<void> {
   await vscode.window.showTextDocument(document, { preview: false });
   const name = path.basename(document.uri.fsPath);
-  const message = count === 1 ? `${name} has a problem in ${first}` : `${name} has ${count} problems. First, ${first}`;
-  const show = "Show Problems";
+  const message =
+    count === 1
+      ? t("{0} has a problem in {1}", name, first)
+      : t("{0} has {1} problems. First, {2}", name, count, first);
+  const show = t("Show Problems");
   void vscode.window.showErrorMessage(message, show).then((chosen) => {
     if (chosen === show) void vscode.commands.executeCommand("workbench.actions.view.problems");
   });
@@ -55,16 +59,16 @@ async function pickSpec(argument: unknown): Promise<vscode.TextDocument | undefi
     return { label, description: relative === label ? "" : relative, uri };
   });
   const chosen = await vscode.window.showQuickPick(items, {
-    title: "Start RFT Run",
-    placeHolder: "Choose a run specification",
+    title: t("Start RFT Run"),
+    placeHolder: t("Choose a run specification"),
     matchOnDescription: true,
   });
   return chosen === undefined ? undefined : vscode.workspace.openTextDocument(chosen.uri);
 }
 
 async function sayNoSpec(): Promise<undefined> {
-  const demo = "Try the Demo";
-  const message = "This workspace has no run specification (a file that ends in .rft.json).";
+  const demo = t("Try the Demo");
+  const message = t("This workspace has no run specification (a file that ends in .rft.json).");
   const chosen = await vscode.window.showInformationMessage(message, demo);
   if (chosen === demo) await vscode.commands.executeCommand("videoRft.tryDemo");
   return undefined;

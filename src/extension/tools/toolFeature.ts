@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import fs from "node:fs/promises";
 import * as vscode from "vscode";
 import { readGroups, searchFound, searchRollouts } from "../../protocol/messages.ts";
@@ -49,7 +50,7 @@ export class ToolFeature implements Disposable {
   constructor(services: ToolServices) {
     this.services = services;
     this.register<OfRun & RolloutQuestion & { readonly text?: string }>("videoRft_queryRollouts", {
-      says: ({ run }) => `Looking through the rollouts of ${run ?? "the run"}`,
+      says: ({ run }) => t("Looking through the rollouts of {0}", run ?? t("the run")),
       answer: async (input, token) => {
         const runDir = await this.runDirOf(input);
         const among = input.text === undefined ? undefined : await this.search(runDir, input.text, token);
@@ -57,21 +58,24 @@ export class ToolFeature implements Disposable {
       },
     });
     this.register<OfRun & ChangeQuestion>("videoRft_compareSteps", {
-      says: ({ run }) => `Comparing steps of ${run ?? "the run"}`,
+      says: ({ run }) => t("Comparing steps of {0}", run ?? t("the run")),
       answer: async (input) => {
         const runDir = await this.runDirOf(input);
         return changeTable(runDir, queryChanges(await this.services.columns.read(runDir), input));
       },
     });
     this.register<OfRun & { readonly rollout: string }>("videoRft_explainReward", {
-      says: ({ rollout }) => `Reading rollout ${rollout}`,
+      says: ({ rollout }) => t("Reading rollout {0}", rollout),
       answer: async (input) => this.explain(await this.runDirOf(input), input.rollout),
     });
     this.register<OfRun & { readonly reward: string }>("videoRft_rescoreRollouts", {
-      says: ({ reward }) => `Scoring rollouts with ${reward}`,
+      says: ({ reward }) => t("Scoring rollouts with {0}", reward),
       asks: ({ reward }) => ({
-        title: "Score rollouts again",
-        message: `This runs \`${reward}\` of the workspace, as it is saved, on all rollouts of the run. Nothing is written.`,
+        title: t("Score rollouts again"),
+        message: t(
+          "This runs `{0}` of the workspace, as it is saved, on all rollouts of the run. Nothing is written.",
+          reward,
+        ),
       }),
       answer: async (input) => this.rescore(await this.runDirOf(input), input.reward),
     });

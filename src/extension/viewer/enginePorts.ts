@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { UserError } from "../../protocol/errors.ts";
 import { openFrames, openIndex, readGroups, readStep, readTokenTexts } from "../../protocol/messages.ts";
 import { scoreEdited } from "../../protocol/rewardMessages.ts";
@@ -42,7 +43,7 @@ export function enginePorts(runDir: string, { engine, columns, search, isTrusted
 function untrusted(): UserError {
   return new UserError({
     code: "unsupported",
-    message: "Rewards are code of this workspace, which is not trusted.",
-    hint: "Use Workspaces: Manage Workspace Trust first.",
+    message: t("Rewards are code of this workspace, which is not trusted."),
+    hint: t("Use Workspaces: Manage Workspace Trust first."),
   });
 }

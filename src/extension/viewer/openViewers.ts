@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 
 /** A viewer panel that is open, or was when the window was closed. */
@@ -8,9 +9,9 @@ export interface OpenViewerRecord {
 
 /** "Rollouts: <name>", or with the run folder's own name where another panel has that title. */
 export function viewerTitle(runDir: string, name: string, others: readonly OpenViewerRecord[]): string {
-  const title = `Rollouts: ${name}`;
+  const title = t("Rollouts: {0}", name);
   const isTaken = others.some((record) => record.title === title && record.runDir !== runDir);
-  return isTaken ? `Rollouts: ${path.basename(runDir)}` : title;
+  return isTaken ? t("Rollouts: {0}", path.basename(runDir)) : title;
 }
 
 /** Whatever was stored; what is no record is left out. */

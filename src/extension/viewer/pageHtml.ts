@@ -6,14 +6,18 @@ export interface PageParts {
   readonly cspSource: string;
   /** Fresh for each page. */
   readonly nonce: string;
+  /** Language of its texts, e.g. "zh-cn". */
+  readonly language: string;
+  /** Its translated texts by their English ones; none in English. */
+  readonly bundle: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * The rollout viewer's document. Scripts run by nonce only; the one thing fetched is the
+ * The document of a page, the rollout viewer or the dashboard. Scripts run by nonce only; the one thing fetched is the
  * index of the run's rollouts, from the webview's own origin; completions are put in as text by the
  * page. `style-src` has no 'unsafe-inline': the page styles through its sheet, constructed sheets and the CSSOM.
  */
-export function rolloutsPageHtml(parts: PageParts): string {
+export function pageHtml(parts: PageParts): string {
   const { cspSource, nonce } = parts;
   const policy = [
     "default-src 'none'",
@@ -26,18 +30,24 @@ export function rolloutsPageHtml(parts: PageParts): string {
     "form-action 'none'",
   ].join("; ");
   return `<!DOCTYPE html>
-<html lang="en">
+<html lang="${escapeHtml(parts.language)}">
   <head>
     <meta charset="utf-8" />
     <meta http-equiv="Content-Security-Policy" content="${escapeHtml(policy)}" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>${escapeHtml(parts.title)}</title>
     <link rel="stylesheet" href="${escapeHtml(parts.styleUri)}" />
+    <script type="application/json" id="l10n">${scriptJson(parts.bundle)}</script>
     <script defer nonce="${escapeHtml(nonce)}" src="${escapeHtml(parts.scriptUri)}"></script>
   </head>
   <body></body>
 </html>
 `;
+}
+
+/** JSON that cannot end the script element it stands in. */
+function scriptJson(value: unknown): string {
+  return value === undefined ? "" : JSON.stringify(value).replaceAll("<", "\\u003c");
 }
 
 export function escapeHtml(text: string): string {

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import fs from "node:fs/promises";
 import path from "node:path";
 import * as vscode from "vscode";
@@ -46,12 +47,12 @@ export class RolloutsEditor implements vscode.CustomReadonlyEditorProvider, Disp
     const importUri = `command:${importCommand}?${encodeURIComponent(JSON.stringify([uri.fsPath]))}`;
     webview.html = explanationHtml({
       file: uri.path,
-      reason: isLocal ? whyNoRun(uri.fsPath) : "Only files on a disk are shown: this one is kept elsewhere.",
+      reason: isLocal ? whyNoRun(uri.fsPath) : t("Only files on a disk are shown: this one is kept elsewhere."),
       cspSource: webview.cspSource,
       styleUri: webview.asWebviewUri(vscode.Uri.joinPath(mediaDir, "explanation.css")).toString(),
       links: [
-        ...(isLocal ? [{ text: "Import these rollouts", uri: importUri }] : []),
-        { text: "Open the file as text", uri: `command:${reopenAsText}` },
+        ...(isLocal ? [{ text: t("Import these rollouts"), uri: importUri }] : []),
+        { text: t("Open the file as text"), uri: `command:${reopenAsText}` },
       ],
     });
   }

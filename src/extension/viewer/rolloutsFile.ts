@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import path from "node:path";
 import { escapeHtml } from "./pageHtml.ts";
 
@@ -18,9 +19,14 @@ export function rolloutsFileOf(file: string): RolloutsFile | undefined {
 export function whyNoRun(file: string): string {
   const found = rolloutsFileOf(file);
   if (found === undefined) {
-    return "A run keeps its rollouts in files such as rollouts/step-000001.jsonl. This file has another name, so nobody knows the step and the run that it belongs to.";
+    return t(
+      "A run keeps its rollouts in files such as rollouts/step-000001.jsonl. This file has another name, so nobody knows the step and the run that it belongs to.",
+    );
   }
-  return `A run folder has a run.json beside its rollouts, and ${found.runDir} has none. The file may have been copied out of its run.`;
+  return t(
+    "A run folder has a run.json beside its rollouts, and {0} has none. The file may have been copied out of its run.",
+    found.runDir,
+  );
 }
 
 export interface ExplanationParts {
@@ -47,7 +53,7 @@ export function explanationHtml({ file, reason, cspSource, styleUri, links }: Ex
   </head>
   <body class="explanation">
     <main>
-      <h1>This file of rollouts belongs to no run</h1>
+      <h1>${escapeHtml(t("This file of rollouts belongs to no run"))}</h1>
       <p>${escapeHtml(reason)}</p>
       <ul>
         ${items.join("\n        ")}

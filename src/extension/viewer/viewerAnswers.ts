@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { TokenDetail } from "../../protocol/messages.ts";
 import type { RolloutLine } from "../../protocol/records.ts";
 import type { EditedCompletion } from "../../protocol/rewardMessages.ts";
@@ -75,7 +76,9 @@ export class ViewerAnswers {
         const { runDir, step, group } = query;
         const answer = { kind: "other", runDir, step, group } as const;
         const read = this.ports.group(runDir, step, group).then((line): ViewerAnswer => {
-          return line === null ? { ...answer, line, reason: "These rollouts are not on disk." } : { ...answer, line };
+          return line === null
+            ? { ...answer, line, reason: t("These rollouts are not on disk.") }
+            : { ...answer, line };
         });
         return this.answer("other", read, (reason) => ({ ...answer, line: null, reason }));
       }

@@ -10,7 +10,7 @@ import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
 import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
 import { viewerShortcuts } from "../viewerCommands.ts";
 import { enginePorts } from "./enginePorts.ts";
-import { rolloutsPageHtml } from "./pageHtml.ts";
+import { pageHtml } from "./pageHtml.ts";
 import { readOpenViewers, viewerTitle, type OpenViewerRecord } from "./openViewers.ts";
 import { RolloutSearch } from "./rolloutSearch.ts";
 import { isViewerMessage, ViewerHost } from "./viewerHost.ts";
@@ -185,12 +185,14 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
   private html(webview: vscode.Webview, title: string): string {
     const uriOf = (file: string) =>
       webview.asWebviewUri(vscode.Uri.file(path.join(this.services.paths.pagesDir, file))).toString();
-    return rolloutsPageHtml({
+    return pageHtml({
       title,
       scriptUri: uriOf("rollouts.js"),
       styleUri: uriOf("rollouts.css"),
       cspSource: webview.cspSource,
       nonce: randomBytes(18).toString("base64url"),
+      language: vscode.env.language,
+      bundle: vscode.l10n.bundle,
     });
   }
 

@@ -1,3 +1,5 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../../counts.ts";
 import { formatSegments } from "../format.ts";
 import { boxIou, mean, tIou } from "../geometry.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
@@ -48,9 +50,9 @@ export function answerText({ record, segments, option, boxes }: CompletionView):
   const parts: string[] = [];
   if (option !== null) parts.push(option);
   if (segments.length > 0) parts.push(formatSegments(segments));
-  if (boxes.length > 0) parts.push(`${boxes.length} boxes`);
+  if (boxes.length > 0) parts.push(countOf(boxes.length, "box"));
   if (parts.length > 0) return parts.join(" · ");
-  return record.parsed.failures.length > 0 ? "no answer" : (record.parsed.text ?? "–");
+  return record.parsed.failures.length > 0 ? t("no answer") : (record.parsed.text ?? "–");
 }
 
 function compareRow(index: number, left: CompletionView | undefined, right: CompletionView | undefined): ComparedRow {
@@ -78,17 +80,17 @@ function differenceText(left: CompletionView, right: CompletionView): string {
   if (a !== undefined && b !== undefined && left.segments.length === 1 && right.segments.length === 1) {
     const shift = (name: string, from: number, to: number): string[] =>
       Math.abs(to - from) < 0.05 ? [] : [`${name} ${to > from ? "+" : "−"}${Math.abs(to - from).toFixed(1)} s`];
-    parts.push(...shift("start", a.startSec, b.startSec), ...shift("end", a.endSec, b.endSec));
+    parts.push(...shift(t("start"), a.startSec, b.startSec), ...shift(t("end"), a.endSec, b.endSec));
   } else if (left.segments.length > 0 && right.segments.length > 0) {
     const best = left.segments.map((segment) => Math.max(...right.segments.map((other) => tIou(segment, other))));
-    if (mean(best) < 0.995) parts.push(`tIoU with each other ${mean(best).toFixed(2)}`);
+    if (mean(best) < 0.995) parts.push(t("tIoU with each other {0}", mean(best).toFixed(2)));
   }
   if (left.boxes.length > 0 && right.boxes.length > 0) {
     const ious = left.boxes.map(({ box }, index) => {
       const other = right.boxes[index]?.box;
       return other === undefined ? 0 : boxIou(box, other);
     });
-    if (mean(ious) < 0.995) parts.push(`IoU with each other ${mean(ious).toFixed(2)}`);
+    if (mean(ious) < 0.995) parts.push(t("IoU with each other {0}", mean(ious).toFixed(2)));
   }
   return parts.join(", ");
 }
@@ -103,10 +105,10 @@ function measuresOf(left: GroupView, right: GroupView): readonly ComparedMeasure
   const partOf = (name: string) => (completion: CompletionView) =>
     completion.record.rewards.find((part) => part.name === name)?.value ?? null;
   return [
-    measure("Reward", ({ record }) => record.reward),
+    measure(t("Reward"), ({ record }) => record.reward),
     ...(overlap === null ? [] : [measure(overlap, (completion) => completion.overlap?.value ?? null)]),
     ...parts.map((name) => measure(name, partOf(name))),
-    measure("Tokens", ({ record }) => record.tokenCount),
+    measure(t("Tokens"), ({ record }) => record.tokenCount),
   ];
 }
 

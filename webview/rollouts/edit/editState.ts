@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { CompletionRecord, GroupRecord } from "../../../src/protocol/records.ts";
 import type { EditedCompletion } from "../../../src/protocol/rewardMessages.ts";
 import type { ParsedAnswer } from "../../../src/protocol/tasks.ts";
@@ -68,7 +69,7 @@ export function withScores(edits: GroupEdits, answer: Extract<ViewerAnswer, { ki
   const { version, completions, reason } = answer;
   if (version > edits.version || version <= (edits.scored?.version ?? 0)) return edits;
   if (completions === null) {
-    return version === edits.version ? { ...edits, problem: reason ?? "The rewards could not be computed." } : edits;
+    return version === edits.version ? { ...edits, problem: reason ?? t("The rewards could not be computed.") } : edits;
   }
   return { ...edits, scored: { version, completions }, problem: null };
 }

@@ -1,11 +1,12 @@
+import { t } from "@vscode/l10n";
 import { formatNumber, formatSigned } from "../format.ts";
 
 const labels: Readonly<Record<string, string>> = {
-  step: "Step",
-  reward: "Reward",
-  advantage: "Advantage",
-  tokens: "Length",
-  entropy: "Entropy",
+  step: t("Step"),
+  reward: t("Reward"),
+  advantage: t("Advantage"),
+  tokens: t("Length"),
+  entropy: t("Entropy"),
   kl: "KL",
 };
 
@@ -25,8 +26,11 @@ export function columnValue(column: string, value: number): string {
 
 /** "0.2 to 0.4": the edges of a bin with as many digits as they need. */
 export function rangeText(low: number, high: number): string {
-  const text = (value: number): string => String(Number(value.toPrecision(4))).replace("-", "\u2212");
-  return `${text(low)} to ${text(high)}`;
+  return t("{0} to {1}", edgeText(low), edgeText(high));
+}
+
+export function edgeText(value: number): string {
+  return String(Number(value.toPrecision(4))).replace("-", "\u2212");
 }
 
 /** "200,000". */

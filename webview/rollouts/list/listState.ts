@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { ViewerAnswer } from "../../../src/protocol/viewerQueries.ts";
 import { reuseEqual } from "../equality.ts";
 import { parsePlace, rowOf } from "./rolloutTable.ts";
@@ -155,7 +156,7 @@ function withText(list: ListState, text: TextFilter): ListState {
 }
 
 function receiveIndex(list: ListState, { index, reason }: Extract<ViewerAnswer, { kind: "index" }>): ListState {
-  if (index === null) return { ...list, problem: reason ?? "The rollouts of this run cannot be listed." };
+  if (index === null) return { ...list, problem: reason ?? t("The rollouts of this run cannot be listed.") };
   const source = reuseEqual(list.source, index);
   return source === list.source ? list : { ...list, source, problem: null };
 }

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { decodeIndex } from "../../../src/protocol/rolloutIndex.ts";
 import { whenChanged } from "../../dom.ts";
 import type { ViewerState } from "../state.ts";
@@ -13,7 +14,7 @@ export function createIndexLoader(dispatch: Dispatch): { render(state: ViewerSta
       (bytes) => dispatch({ kind: "listTable", source, table: buildTable(decodeIndex(bytes)) }),
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        dispatch({ kind: "listProblem", source, problem: `The list of rollouts cannot be read: ${reason}` });
+        dispatch({ kind: "listProblem", source, problem: t("The list of rollouts cannot be read: {0}", reason) });
       },
     );
   });

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { TokenDetail } from "../../../src/protocol/messages.ts";
 import { formatNumber } from "../format.ts";
 
@@ -5,16 +6,16 @@ export const shadings = ["probability", "entropy", "kl"] as const;
 export type Shading = (typeof shadings)[number];
 
 export const shadingLabels: Readonly<Record<Shading, string>> = {
-  probability: "Probability",
-  entropy: "Entropy",
+  probability: t("Probability"),
+  entropy: t("Entropy"),
   kl: "KL",
 };
 
 /** What the shading means, for the legend. */
 export const shadingHints: Readonly<Record<Shading, string>> = {
-  probability: "The darker, the less probable the sampled token was.",
-  entropy: "The darker, the less sure the policy was of the next token (nats, against the most of this completion).",
-  kl: "Log-probability less that of the reference policy (nats): blue where the policy is surer, orange where less.",
+  probability: t("The darker, the less probable the sampled token was."),
+  entropy: t("The darker, the less sure the policy was of the next token (nats, against the most of this completion)."),
+  kl: t("Log-probability less that of the reference policy (nats): blue where the policy is surer, orange where less."),
 };
 
 export interface ShadedToken {
@@ -29,7 +30,7 @@ export interface ShadedToken {
 /** Why a shading cannot be had; null when it can. */
 export function shadingProblem(tokens: readonly TokenDetail[], shading: Shading): string | null {
   if (shading !== "kl" || tokens.every(({ refLogprob }) => refLogprob !== null)) return null;
-  return "There is no reference policy to compare with: the run has beta 0, or did not keep its log-probabilities.";
+  return t("There is no reference policy to compare with: the run has beta 0, or did not keep its log-probabilities.");
 }
 
 export function shadeTokens(tokens: readonly TokenDetail[], shading: Shading): readonly ShadedToken[] {
@@ -53,8 +54,8 @@ export function tokenKl({ logprob, refLogprob }: TokenDetail): number | null {
 export function tokenFacts(token: TokenDetail): readonly string[] {
   const kl = tokenKl(token);
   return [
-    `probability ${formatProbability(token.logprob)}`,
-    `entropy ${formatNumber(token.entropy)}`,
+    t("probability {0}", formatProbability(token.logprob)),
+    t("entropy {0}", formatNumber(token.entropy)),
     ...(kl === null ? [] : [`KL ${formatNumber(kl, 3)}`]),
   ];
 }

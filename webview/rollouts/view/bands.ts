@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element } from "../../dom.ts";
 import { consensusOf } from "../consensus.ts";
 import type { EvidenceRole, EvidenceView } from "../evidence.ts";
@@ -20,16 +21,16 @@ export function createConsensusBand(group: GroupView): HTMLElement | null {
   const most = pieces.reduce((best, piece) => (piece.share > best.share ? piece : best));
   return element(
     "div",
-    { class: "timeline-row consensus-band", role: "img", label: `Consensus, at most: ${most.text}` },
+    { class: "timeline-row consensus-band", role: "img", label: t("Consensus, at most: {0}", most.text) },
     [
-      element("span", { class: "lane-name", text: "All" }),
+      element("span", { class: "lane-name", text: t("All") }),
       element("div", { class: "track" }, marks),
       element("span", { class: "lane-value" }),
     ],
   );
 }
 
-const roleNames: Readonly<Record<EvidenceRole, string>> = { truth: "truth", answer: "answer", shared: "shared" };
+const roleNames: Readonly<Record<EvidenceRole, string>> = { truth: t("truth"), answer: t("answer"), shared: t("shared") };
 
 /** A value of a stopped reward function: truth, answer and what they share lie over one another. */
 export function createEvidenceLane(evidence: EvidenceView, group: GroupView): HTMLElement {
@@ -44,10 +45,10 @@ export function createEvidenceLane(evidence: EvidenceView, group: GroupView): HT
     {
       class: "timeline-row evidence-lane",
       role: "img",
-      label: `Debugger, rollout ${evidence.completion.k + 1}: ${evidence.text}`,
+      label: t("Debugger, rollout {0}: {1}", evidence.completion.k + 1, evidence.text),
     },
     [
-      element("span", { class: "lane-name evidence-name", text: "Debug" }),
+      element("span", { class: "lane-name evidence-name", text: t("Debug") }),
       element("div", { class: "track" }, marks),
       element("span", { class: "lane-value" }),
       element("span", { class: "evidence-text", text: evidence.text, title: evidence.text }),

@@ -1,8 +1,10 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../../counts.ts";
 import type { RewardPart } from "../../../src/protocol/records.ts";
 import { element } from "../../dom.ts";
 import { icon } from "../../icons.ts";
 import type { CompletionSection } from "../completionText.ts";
-import { formatNumber, formatSigned, plural } from "../format.ts";
+import { formatNumber, formatSigned } from "../format.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
 import { speaksOf } from "../mentions.ts";
 import type { Highlight } from "../state.ts";
@@ -75,14 +77,14 @@ function headNode(title: HTMLElement, completion: CompletionView): HTMLElement {
   const { reward, advantage } = completion.record;
   return element("div", { class: "card-head" }, [
     title,
-    element("span", { class: "advantage", title: "Advantage" }, [
-      element("span", { class: "advantage-name", text: "Advantage" }),
+    element("span", { class: "advantage", title: t("Advantage") }, [
+      element("span", { class: "advantage-name", text: t("Advantage") }),
       element("span", { class: "advantage-value", text: formatSigned(advantage) }),
       divergingBar(completion.strength),
     ]),
     completion.isOptionRight === null ? null : optionMark(completion),
-    element("span", { class: "card-reward", title: "Reward: weighted sum of the parts" }, [
-      element("span", { class: "advantage-name", text: "Reward" }),
+    element("span", { class: "card-reward", title: t("Reward: weighted sum of the parts") }, [
+      element("span", { class: "advantage-name", text: t("Reward") }),
       element("span", { class: "card-reward-value", text: reward === null ? "dropped" : formatNumber(reward) }),
     ]),
     menuButton(completion.k),
@@ -100,7 +102,7 @@ function divergingBar(strength: number): HTMLElement {
 function rewardTable(completion: CompletionView, group: GroupView): HTMLElement {
   return element(
     "ul",
-    { class: "reward-parts", label: "Reward parts" },
+    { class: "reward-parts", label: t("Reward parts") },
     completion.record.rewards.map((part) => rewardRow(part, group.rewardScale)),
   );
 }
@@ -135,7 +137,7 @@ function problemsNode(completion: CompletionView): HTMLElement | null {
   if (problems.length === 0) return null;
   return element(
     "ul",
-    { class: "problems", label: "Problems" },
+    { class: "problems", label: t("Problems") },
     problems.map((problem) =>
       element("li", { class: "problem" }, [icon("warning"), element("span", { text: problem })]),
     ),
@@ -144,9 +146,9 @@ function problemsNode(completion: CompletionView): HTMLElement | null {
 
 function reasoningNode(section: CompletionSection, index: number, context: TextContext): HTMLDetailsElement {
   const words = section.text.split(/\s+/).filter((word) => word !== "").length;
-  const size = section.isClosed ? plural(words, "word") : `${plural(words, "word")}, not closed`;
+  const size = section.isClosed ? countOf(words, "word") : t("{0}, not closed", countOf(words, "word"));
   const summary = element("summary", { class: "section-name" }, [
-    element("span", { text: "Reasoning" }),
+    element("span", { text: t("Reasoning") }),
     element("span", { class: "section-size", text: size }),
   ]);
   const text = element("div", { class: "reasoning model-text" }, linkedText(index, context));
@@ -159,13 +161,13 @@ function reasoningNode(section: CompletionSection, index: number, context: TextC
   return fold;
 }
 
-const sectionNames = { answer: "Answer", glue: "Segments", text: "Outside the tags" } as const;
+const sectionNames = { answer: t("Answer"), glue: t("Segments"), text: t("Outside the tags") } as const;
 
 function sectionNode(section: CompletionSection, index: number, context: TextContext): HTMLElement {
   const kind = section.kind === "think" ? "text" : section.kind;
   const name = element("div", { class: "section-name" }, [
     element("span", { text: sectionNames[kind] }),
-    section.isClosed ? null : element("span", { class: "section-size", text: "not closed" }),
+    section.isClosed ? null : element("span", { class: "section-size", text: t("not closed") }),
   ]);
   const children = section.text === "" ? ["(empty)"] : linkedText(index, context);
   return element("div", { class: `section section-${kind}` }, [
@@ -175,26 +177,26 @@ function sectionNode(section: CompletionSection, index: number, context: TextCon
 }
 
 function emptyNode(): HTMLElement {
-  return element("div", { class: "model-text is-empty", text: "(empty completion)" });
+  return element("div", { class: "model-text is-empty", text: t("(empty completion)") });
 }
 
 function footNode(completion: CompletionView): HTMLElement {
   const { tokenCount, finishReason, meanKl, meanEntropy } = completion.record;
-  const cut = element("span", { class: "cut", title: "Stopped by the length limit, not by the end-of-text token" }, [
+  const cut = element("span", { class: "cut", title: t("Stopped by the length limit, not by the end-of-text token") }, [
     icon("warning"),
-    element("span", { text: "length" }),
+    element("span", { text: t("length") }),
   ]);
-  const eos = element("span", { text: "eos", title: "Ended by the end-of-text token" });
+  const eos = element("span", { text: "eos", title: t("Ended by the end-of-text token") });
   const end = finishReason === "length" ? cut : finishReason === "eos" ? eos : null;
   return element("div", { class: "card-foot" }, [
     end,
-    tokenCount === null ? null : element("span", { text: plural(tokenCount, "token") }),
+    tokenCount === null ? null : element("span", { text: countOf(tokenCount, "token") }),
     meanEntropy === null
       ? null
-      : element("span", { text: `entropy ${formatNumber(meanEntropy)}`, title: "Mean entropy of the tokens" }),
+      : element("span", { text: t("entropy {0}", formatNumber(meanEntropy)), title: t("Mean entropy of the tokens") }),
     meanKl === null
       ? null
-      : element("span", { text: `KL ${formatNumber(meanKl, 3)}`, title: "Mean KL to the reference" }),
+      : element("span", { text: `KL ${formatNumber(meanKl, 3)}`, title: t("Mean KL to the reference") }),
   ]);
 }
 

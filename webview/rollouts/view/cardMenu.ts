@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { RolloutCommand } from "../../../src/protocol/view.ts";
 import { element } from "../../dom.ts";
 import { icon } from "../../icons.ts";
@@ -17,25 +18,30 @@ const command = (label: string, name: RolloutCommand): MenuItem => ({
 });
 
 const items: readonly MenuItem[] = [
-  command("Debug reward on this rollout", "debugReward"),
-  command("Pin as test case", "pinCase"),
-  { label: "What if it said…", event: () => ({ kind: "editing", isEditing: true }) },
-  { label: "Show tokens", event: () => ({ kind: "tokensOn", isOn: true }) },
-  command("Open as text", "openText"),
-  command("Compare text with…", "compareText"),
-  command("Copy link", "copyLink"),
+  command(t("Debug reward on this rollout"), "debugReward"),
+  command(t("Pin as test case"), "pinCase"),
+  { label: t("What if it said…"), event: () => ({ kind: "editing", isEditing: true }) },
+  { label: t("Show tokens"), event: () => ({ kind: "tokensOn", isOn: true }) },
+  command(t("Open as text"), "openText"),
+  command(t("Compare text with…"), "compareText"),
+  command(t("Copy link"), "copyLink"),
 ];
 
 /** The button of a card that opens what can be done with its rollout. */
 export function menuButton(completion: number): HTMLElement {
-  const label = `Actions for rollout ${completion + 1}`;
+  const label = t("Actions for rollout {0}", completion + 1);
   const attributes = { "aria-haspopup": "menu", "aria-expanded": "false", "data-menu-of": String(completion) };
   return element("button", { class: "card-menu-button", label, title: label, attributes }, [icon("more")]);
 }
 
 /** One menu for all cards: it opens under the button that was pressed. Arrows choose, Escape closes. */
 export function createCardMenu(root: HTMLElement, dispatch: Dispatch): HTMLElement {
-  const node = element("div", { class: "card-menu", role: "menu", label: "Actions", attributes: { popover: "auto" } });
+  const node = element("div", {
+    class: "card-menu",
+    role: "menu",
+    label: t("Actions"),
+    attributes: { popover: "auto" },
+  });
   const buttons = items.map((item) => {
     const button = element("button", { class: "card-menu-item", role: "menuitem", text: item.label, tabIndex: -1 });
     button.addEventListener("click", () => choose(item));

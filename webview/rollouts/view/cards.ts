@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element, whenChanged } from "../../dom.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
 import type { GroupEdits } from "../edit/editState.ts";
@@ -16,8 +17,8 @@ export interface CardsView extends View {
 
 /** The group's completions side by side, below what looks closer at them. */
 export function createCards(dispatch: Dispatch, inspectors: readonly HTMLElement[]): CardsView {
-  const list = element("ul", { class: "cards", label: "Completions" });
-  const node = element("section", { class: "rollouts", label: "Rollouts" }, [...inspectors, list]);
+  const list = element("ul", { class: "cards", label: t("Completions") });
+  const node = element("section", { class: "rollouts", label: t("Rollouts") }, [...inspectors, list]);
   let cards: readonly Card[] = [];
   let selectedIndex = -1;
 

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { dropdown, iconButton } from "../../controls.ts";
 import { element, setAttribute, setHidden, setText, whenChanged } from "../../dom.ts";
 import { compareGroups } from "../compare/compareModel.ts";
@@ -17,11 +18,11 @@ import type { Dispatch, View } from "./view.ts";
 
 /** The same prompt at another step or in another run, beside what the page shows: measures, answers, and texts. */
 export function createCompareView(dispatch: Dispatch): View {
-  const panel = createInspector("compare-panel", "Compare", () => dispatch({ kind: "compareOpen", isOpen: false }));
+  const panel = createInspector("compare-panel", t("Compare"), () => dispatch({ kind: "compareOpen", isOpen: false }));
   const choice = createChoice(dispatch);
   const message = element("p", { class: "panel-hint", role: "status" });
   const measures = element("table", { class: "compare-measures" });
-  const rows = element("ol", { class: "compare-rows", label: "Rollouts of both sides, the best first" });
+  const rows = element("ol", { class: "compare-rows", label: t("Rollouts of both sides, the best first") });
   const texts = element("div", { class: "compare-texts" });
   panel.tools.append(choice.node);
   panel.body.append(message, measures, rows, texts);
@@ -52,7 +53,7 @@ export function createCompareView(dispatch: Dispatch): View {
       const group = shownGroup(state);
       const comparison = record === null || group === null ? null : comparisonOf(record, group);
       const left = sideName(compare, state);
-      const right = `Step ${group?.record.step ?? ""}`;
+      const right = t("Step {0}", group?.record.step ?? "");
       setText(message, comparison === null ? emptyText(compare, state) : "");
       setHidden(message, comparison !== null);
       renderComparison(comparison, left, right, group);
@@ -67,17 +68,17 @@ const comparisonOf = memoLast((record: Parameters<typeof buildGroup>[0], group: 
 );
 
 function createChoice(dispatch: Dispatch): View {
-  const run = dropdown("Run to compare with", (runDir) => dispatch({ kind: "compareRun", runDir }));
-  const step = dropdown("Step to compare with", (value) => dispatch({ kind: "compareStep", step: Number(value) }));
+  const run = dropdown(t("Run to compare with"), (runDir) => dispatch({ kind: "compareRun", runDir }));
+  const step = dropdown(t("Step to compare with"), (value) => dispatch({ kind: "compareStep", step: Number(value) }));
   const act = (action: "previousCompared" | "nextCompared") => () => dispatch({ kind: "action", action });
-  const previous = iconButton("chevronLeft", "Compare with an earlier step", act("previousCompared"));
-  const next = iconButton("chevronRight", "Compare with a later step", act("nextCompared"));
+  const previous = iconButton("chevronLeft", t("Compare with an earlier step"), act("previousCompared"));
+  const next = iconButton("chevronRight", t("Compare with a later step"), act("nextCompared"));
   const node = element("div", { class: "compare-choice" }, [run.node, previous.node, step.node, next.node]);
   const runItems = memoLast((runs: Runs, own: string, name: string) => {
     const others = runs.filter(({ runDir }) => runDir !== own);
     return [
-      { value: own, label: `This run (${name})` },
-      ...others.map(({ runDir, name: other, steps }) => ({ value: runDir, label: `${other} · ${steps} steps` })),
+      { value: own, label: t("This run ({0})", name) },
+      ...others.map(({ runDir, name: other, steps }) => ({ value: runDir, label: t("{0} · {1} steps", other, steps) })),
     ];
   });
   return {
@@ -92,7 +93,7 @@ function createChoice(dispatch: Dispatch): View {
       step.setItems(
         places.map(({ step: at, rewardMean }) => ({
           value: String(at),
-          label: `Step ${at}${rewardMean === null ? "" : ` · reward ${formatNumber(rewardMean)}`}`,
+          label: rewardMean === null ? t("Step {0}", at) : t("Step {0} · reward {1}", at, formatNumber(rewardMean)),
         })),
         String(place?.step ?? ""),
       );
@@ -105,27 +106,27 @@ function createChoice(dispatch: Dispatch): View {
 }
 
 function sideName(compare: CompareState, state: ViewerState): string {
-  const step = `Step ${compare.line?.step ?? ""}`;
+  const step = t("Step {0}", compare.line?.step ?? "");
   if (compare.runDir === state.run?.runDir) return step;
-  const name = state.runs?.find(({ runDir }) => runDir === compare.runDir)?.name ?? "other run";
+  const name = state.runs?.find(({ runDir }) => runDir === compare.runDir)?.name ?? t("other run");
   return `${name}, ${step.toLowerCase()}`;
 }
 
 function emptyText(compare: CompareState, state: ViewerState): string {
   if (compare.problem !== null) return compare.problem;
   const places = otherPlaces(compare, comparedWith(state));
-  if (places === null) return "Looking for this prompt…";
-  if (places.length > 0) return "Reading its rollouts…";
+  if (places === null) return t("Looking for this prompt…");
+  if (places.length > 0) return t("Reading its rollouts…");
   return compare.runDir === state.run?.runDir
-    ? "This run has rolled the prompt out at this step only. Choose another run."
-    : "That run has not rolled this prompt out.";
+    ? t("This run has rolled the prompt out at this step only. Choose another run.")
+    : t("That run has not rolled this prompt out.");
 }
 
 function measureNodes(measures: readonly ComparedMeasure[], left: string, right: string): readonly HTMLElement[] {
   const head = element("thead", {}, [
     element("tr", {}, [
-      element("th", { text: "Mean of the group", attributes: { scope: "col" } }),
-      ...[left, right, "Change"].map((text) => element("th", { text, attributes: { scope: "col" } })),
+      element("th", { text: t("Mean of the group"), attributes: { scope: "col" } }),
+      ...[left, right, t("Change")].map((text) => element("th", { text, attributes: { scope: "col" } })),
     ]),
   ]);
   const number = (value: number | null, isSigned = false): string =>
@@ -151,7 +152,7 @@ function rowNode(row: ComparedRow, group: GroupView, dispatch: Dispatch): HTMLEl
   const { rank, left, right, answer } = row;
   const reward = (side: CompletionView | null): string =>
     side === null ? "–" : side.record.reward === null ? "dropped" : formatNumber(side.record.reward);
-  const words = answer === null ? "" : answer.isSame ? "same answer" : answer.difference;
+  const words = answer === null ? "" : answer.isSame ? t("same answer") : answer.difference;
   const button = element(
     "button",
     { class: "compare-row", attributes: { "data-rank": String(rank), "aria-pressed": "false" } },
@@ -184,7 +185,7 @@ function pairTrack({ left, right }: ComparedRow, group: GroupView): HTMLElement 
 }
 
 function textNode(completion: CompletionView | null, side: string): HTMLElement {
-  const title = completion === null ? `${side}: none` : `${side}, rollout ${completion.k + 1}`;
+  const title = completion === null ? t("{0}: none", side) : t("{0}, rollout {1}", side, completion.k + 1);
   return element("div", { class: "compare-text" }, [
     element("div", { class: "section-name", text: title }),
     element("div", { class: "model-text", text: completion?.record.text ?? "", tabIndex: 0 }),

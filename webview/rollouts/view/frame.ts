@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { ViewerEvidence } from "../../../src/protocol/view.ts";
 import { clearCanvas, element, setAttribute, setHidden, setText, whenChanged } from "../../dom.ts";
 import { onDidChangeTheme, themeColor } from "../../theme.ts";
@@ -44,7 +45,10 @@ export function createFrame(transport: HTMLElement, dispatch: Dispatch): View {
     if (uri === undefined) {
       image.hidden = true;
       image.removeAttribute("src");
-      setText(message, frames === null ? "Loading frames…" : (frames.reason ?? "There is no frame at this time."));
+      setText(
+        message,
+        frames === null ? t("Loading frames…") : (frames.reason ?? t("There is no frame at this time.")),
+      );
     } else if (image.getAttribute("src") !== uri) image.src = uri;
   });
   const renderShapes = whenChanged((...args: ShapeArgs) => {
@@ -83,8 +87,8 @@ function createParts(transport: HTMLElement) {
   const box = element("div", { class: "frame" }, [image, canvas, message]);
   const position = element("p", { class: "frame-position" });
   const legend = element("p", { class: "legend" });
-  const title = "Draw the boxes of all rollouts";
-  const others = element("button", { class: "legend-toggle", text: "All rollouts", title });
+  const title = t("Draw the boxes of all rollouts");
+  const others = element("button", { class: "legend-toggle", text: t("All rollouts"), title });
   const node = element("div", { class: "player" }, [
     box,
     element("div", { class: "frame-caption" }, [position, transport]),
@@ -97,7 +101,7 @@ function createParts(transport: HTMLElement) {
 function explainLoading(image: HTMLImageElement, message: HTMLElement): void {
   image.addEventListener("error", () => {
     image.hidden = true;
-    setText(message, "This frame could not be loaded.");
+    setText(message, t("This frame could not be loaded."));
   });
   image.addEventListener("load", () => {
     image.hidden = false;
@@ -107,9 +111,9 @@ function explainLoading(image: HTMLImageElement, message: HTMLElement): void {
 
 function positionText(group: GroupView, selected: CompletionView | null, index: number, timeSec: number): string {
   const frameSec = group.timestampsSec[index] ?? 0;
-  const parts = [formatTime(frameSec), `frame ${index + 1} of ${group.timestampsSec.length}`];
-  if (containsTime(group.truthSegments, timeSec)) parts.push("in truth");
-  if (selected !== null && containsTime(selected.segments, timeSec)) parts.push(`in rollout ${selected.k + 1}`);
+  const parts = [formatTime(frameSec), t("frame {0} of {1}", index + 1, group.timestampsSec.length)];
+  if (containsTime(group.truthSegments, timeSec)) parts.push(t("in truth"));
+  if (selected !== null && containsTime(selected.segments, timeSec)) parts.push(t("in rollout {0}", selected.k + 1));
   return parts.join(" · ");
 }
 
@@ -126,11 +130,11 @@ function legendOf(
     ]);
   const prediction = shapes.find((shape) => shape.role === "prediction");
   return [
-    has("truth") ? entry("truth", "Truth") : null,
-    prediction === undefined ? null : entry(prediction.tone, `Rollout ${(selected?.k ?? 0) + 1}`),
-    has("ghost") ? entry("ghost", "Others") : null,
+    has("truth") ? entry("truth", t("Truth")) : null,
+    prediction === undefined ? null : entry(prediction.tone, t("Rollout {0}", (selected?.k ?? 0) + 1)),
+    has("ghost") ? entry("ghost", t("Others")) : null,
     // A track has fewer positions than the clip has frames: these boxes may belong to a neighbouring frame.
-    positionSec === null ? null : element("span", { text: `Boxes of ${formatTime(positionSec)}` }),
+    positionSec === null ? null : element("span", { text: t("Boxes of {0}", formatTime(positionSec)) }),
   ].filter((node) => node !== null);
 }
 

@@ -1,25 +1,27 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../../counts.ts";
 import { isFailedGroup } from "../../../src/protocol/records.ts";
 import type { RolloutLine } from "../../../src/protocol/records.ts";
 import { dropdown, iconButton } from "../../controls.ts";
 import { element, setText, setTitle, whenChanged } from "../../dom.ts";
 import { icon } from "../../icons.ts";
-import { formatNumber, plural, taskLabels } from "../format.ts";
+import { formatNumber, taskLabels } from "../format.ts";
 import type { GroupView } from "../groupModel.ts";
 import { shownEdits, shownGroup, shownLine } from "../state.ts";
 import type { Dispatch, View } from "./view.ts";
 
 /** The choice of the prompt, its question, and the health of its group. */
 export function createGroupBar(dispatch: Dispatch): View {
-  const previous = iconButton("chevronLeft", "Previous prompt", () => act("previousGroup"));
-  const next = iconButton("chevronRight", "Next prompt", () => act("nextGroup"));
-  const choice = dropdown("Prompt", (value) => dispatch({ kind: "selectGroup", group: Number(value) }));
+  const previous = iconButton("chevronLeft", t("Previous prompt"), () => act("previousGroup"));
+  const next = iconButton("chevronRight", t("Next prompt"), () => act("nextGroup"));
+  const choice = dropdown(t("Prompt"), (value) => dispatch({ kind: "selectGroup", group: Number(value) }));
   choice.node.classList.add("group-choice");
   const question = element("h2", { class: "question" });
   const facts = element("p", { class: "facts" });
   const stats = element("p", { class: "group-stats" });
-  const node = element("section", { class: "group-bar", label: "Prompt" }, [
+  const node = element("section", { class: "group-bar", label: t("Prompt") }, [
     element("div", { class: "group-nav" }, [
-      element("span", { class: "step-word", text: "Prompt", attributes: { "aria-hidden": "true" } }),
+      element("span", { class: "step-word", text: t("Prompt"), attributes: { "aria-hidden": "true" } }),
       previous.node,
       choice.node,
       next.node,
@@ -30,7 +32,7 @@ export function createGroupBar(dispatch: Dispatch): View {
   const renderChoice = whenChanged((groups: readonly RolloutLine[] | null, line: RolloutLine | null) => {
     const items = (groups ?? []).map((item, index) => ({
       value: String(item.group),
-      label: `${index + 1} of ${groups?.length ?? 0} · ${lineLabel(item)}`,
+      label: t("{0} of {1} · {2}", index + 1, groups?.length ?? 0, lineLabel(item)),
     }));
     choice.setItems(items, String(line?.group ?? ""));
     const index = (groups ?? []).findIndex((item) => item.group === line?.group);
@@ -40,7 +42,7 @@ export function createGroupBar(dispatch: Dispatch): View {
   const renderLine = whenChanged((line: RolloutLine | null, group: GroupView | null, edited: number) => {
     node.hidden = line === null;
     if (line === null) return;
-    setText(question, group?.record.question ?? `${line.exampleId} could not be rolled out`);
+    setText(question, group?.record.question ?? t("{0} could not be rolled out", line.exampleId));
     setTitle(question, group?.record.prompt ?? "");
     setText(facts, `${taskLabels[line.task]} · ${line.datasetId} · ${line.exampleId}`);
     stats.hidden = group === null;
@@ -60,7 +62,7 @@ export function createGroupBar(dispatch: Dispatch): View {
 }
 
 function lineLabel(line: RolloutLine): string {
-  if (isFailedGroup(line)) return `${line.datasetId} · failed · ${line.exampleId}`;
+  if (isFailedGroup(line)) return t("{0} · failed · {1}", line.datasetId, line.exampleId);
   return `${line.datasetId} · ${formatNumber(line.rewardMean)} ± ${formatNumber(line.rewardStd)} · ${line.question}`;
 }
 
@@ -68,18 +70,23 @@ function statsOf(group: GroupView, edited: number): readonly HTMLElement[] {
   const { rewardMean, rewardStd } = group.record;
   const mean = element("span", {
     class: "stat",
-    text: `Reward ${formatNumber(rewardMean)} ± ${formatNumber(rewardStd)}`,
-    title: "Mean and standard deviation (unbiased) of the group",
+    text: t("Reward {0} ± {1}", formatNumber(rewardMean), formatNumber(rewardStd)),
+    title: t("Mean and standard deviation (unbiased) of the group"),
   });
   const flag = (text: string, title: string): HTMLElement =>
     element("span", { class: "flag", title }, [icon("warning"), element("span", { text })]);
   return [
     mean,
     ...(group.isZeroVariance
-      ? [flag("All rewards equal: no gradient", "Every advantage is 0, so this prompt teaches nothing.")]
+      ? [flag(t("All rewards equal: no gradient"), t("Every advantage is 0, so this prompt teaches nothing."))]
       : []),
     ...(edited > 0
-      ? [flag(`What if: ${plural(edited, "completion")} edited`, "Not what the policy said. Nothing is saved.")]
+      ? [
+          flag(
+            t("What if: {0} edited", countOf(edited, "completion")),
+            t("Not what the policy said. Nothing is saved."),
+          ),
+        ]
       : []),
   ];
 }

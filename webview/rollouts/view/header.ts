@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { ViewerRun, ViewerToHost } from "../../../src/protocol/view.ts";
 import { checkbox, iconButton, numberField, textButton } from "../../controls.ts";
 import { element, setAttribute, setHidden, setText, setTitle, whenChanged } from "../../dom.ts";
@@ -32,12 +33,12 @@ export function createHeader(dispatch: Dispatch, runCommand: (command: RunComman
 }
 
 function createRunBar(runCommand: (command: RunCommand) => void, toolbar: HTMLElement): View {
-  const name = element("h1", { class: "run-name", text: "Rollouts" });
+  const name = element("h1", { class: "run-name", text: t("Rollouts") });
   const dot = element("span", { class: "run-dot", attributes: { "aria-hidden": "true" } });
-  const status = element("span", { class: "run-status", text: "Waiting for the run…" });
-  const stop = textButton("Stop run", "secondary", () => runCommand("stopRun"));
-  const resume = textButton("Resume run", "primary", () => runCommand("resumeRun"));
-  const log = textButton("Show log", "secondary", () => runCommand("showLog"));
+  const status = element("span", { class: "run-status", text: t("Waiting for the run…") });
+  const stop = textButton(t("Stop run"), "secondary", () => runCommand("stopRun"));
+  const resume = textButton(t("Resume run"), "primary", () => runCommand("resumeRun"));
+  const log = textButton(t("Show log"), "secondary", () => runCommand("showLog"));
   const error = element("div", { class: "notice", role: "alert" });
   const node = element("div", { class: "run" }, [
     element("div", { class: "run-bar" }, [
@@ -50,9 +51,9 @@ function createRunBar(runCommand: (command: RunCommand) => void, toolbar: HTMLEl
   ]);
   const renderRun = whenChanged((run: ViewerRun | null) => {
     const view = run === null ? null : runStatus(run);
-    setText(name, run?.name ?? "Rollouts");
+    setText(name, run?.name ?? t("Rollouts"));
     setTitle(name, run?.runDir ?? "");
-    setText(status, view?.text ?? "Waiting for the run…");
+    setText(status, view?.text ?? t("Waiting for the run…"));
     setAttribute(dot, "data-tone", view?.tone ?? "idle");
     stop.setVisible(view?.canStop ?? false);
     resume.setVisible(view?.canResume ?? false);
@@ -74,18 +75,18 @@ function createRunBar(runCommand: (command: RunCommand) => void, toolbar: HTMLEl
 }
 
 function createStepPicker(dispatch: Dispatch): View {
-  const previous = iconButton("chevronLeft", "Previous step", () => act("previousStep"));
-  const next = iconButton("chevronRight", "Next step", () => act("nextStep"));
-  const field = numberField("Step", (step) => dispatch({ kind: "selectStep", step }));
+  const previous = iconButton("chevronLeft", t("Previous step"), () => act("previousStep"));
+  const next = iconButton("chevronRight", t("Next step"), () => act("nextStep"));
+  const field = numberField(t("Step"), (step) => dispatch({ kind: "selectStep", step }));
   const total = element("span", { class: "step-total" });
-  const follow = checkbox("Follow", "Show each new step as it arrives", (following) =>
+  const follow = checkbox(t("Follow"), t("Show each new step as it arrives"), (following) =>
     dispatch({ kind: "follow", following }),
   );
   const hint = textButton("", "secondary", () => dispatch({ kind: "follow", following: true }));
   hint.node.classList.add("new-step");
   field.node.classList.add("step-field");
   const node = element("div", { class: "step-picker" }, [
-    element("span", { class: "step-word", text: "Step", attributes: { "aria-hidden": "true" } }),
+    element("span", { class: "step-word", text: t("Step"), attributes: { "aria-hidden": "true" } }),
     previous.node,
     field.node,
     next.node,
@@ -102,13 +103,13 @@ function createStepPicker(dispatch: Dispatch): View {
       const latest = latestStep(state.run);
       setHidden(node, steps.length === 0);
       field.setValue(step);
-      setText(total, latest === null ? "" : `of ${latest}`);
+      setText(total, latest === null ? "" : t("of {0}", latest));
       previous.setEnabled(index > 0);
       next.setEnabled(index >= 0 && index < steps.length - 1);
       follow.setChecked(state.selection?.following ?? false);
       const isBehind = latest !== null && step !== null && latest > step && state.selection?.following === false;
       hint.setVisible(isBehind && state.run?.alive === true);
-      hint.setLabel(latest === null ? "" : `Go to step ${latest}`);
+      hint.setLabel(latest === null ? "" : t("Go to step {0}", latest));
     },
   };
 

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { iconButton } from "../../controls.ts";
 import { element, setText } from "../../dom.ts";
 
@@ -14,7 +15,7 @@ export interface Inspector {
 export function createInspector(className: string, label: string, onClose: () => void): Inspector {
   const title = element("h2", { class: "panel-title", text: label });
   const tools = element("div", { class: "panel-tools" });
-  const close = iconButton("cross", `Close ${label.toLowerCase()}`, onClose);
+  const close = iconButton("cross", t("Close {0}", label.toLowerCase()), onClose);
   const body = element("div", { class: "panel-body" });
   const node = element("section", { class: `inspector ${className}`, label }, [
     element("div", { class: "panel-head" }, [title, tools, close.node]),

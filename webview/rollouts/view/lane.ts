@@ -1,8 +1,10 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../../counts.ts";
 import type { Segment } from "../../../src/protocol/tasks.ts";
 import { element } from "../../dom.ts";
 import { icon } from "../../icons.ts";
 import { cellAt } from "../consensus.ts";
-import { formatNumber, formatSegments, plural } from "../format.ts";
+import { formatNumber, formatSegments } from "../format.ts";
 import { timeToFraction } from "../geometry.ts";
 import type { CompletionView, GroupView } from "../groupModel.ts";
 import { toneOf } from "../overlay.ts";
@@ -44,7 +46,7 @@ export function createTruthLane(group: GroupView): HTMLElement {
     }),
   ];
   return element("div", { class: "timeline-row truth-lane", role: "img", label: truthLabel(group) }, [
-    element("span", { class: "lane-name", text: "Truth" }),
+    element("span", { class: "lane-name", text: t("Truth") }),
     element("div", { class: "track" }, marks),
     element("span", { class: "lane-value" }),
   ]);
@@ -70,7 +72,11 @@ export function optionMark(completion: CompletionView): HTMLElement {
     icon(completion.isOptionRight === true ? "check" : "cross"),
   ]);
   mark.title =
-    completion.option === null ? "No option" : completion.isOptionRight === true ? "Right option" : "Wrong option";
+    completion.option === null
+      ? t("No option")
+      : completion.isOptionRight === true
+        ? t("Right option")
+        : t("Wrong option");
   return mark;
 }
 
@@ -78,7 +84,7 @@ function laneMarks(completion: CompletionView, group: GroupView): readonly HTMLE
   const { durationSec } = group;
   if (completion.positionIous.length > 0) return positionCells(completion, group);
   if (completion.segments.length === 0 && group.truthSegments.length > 0) {
-    return [element("span", { class: "lane-note", text: completion.problems[0] ?? "No segment" })];
+    return [element("span", { class: "lane-note", text: completion.problems[0] ?? t("No segment") })];
   }
   return completion.segments.map((segment, index) => {
     const node = bar(segment, durationSec, "bar");
@@ -94,7 +100,9 @@ function positionCells(completion: CompletionView, group: GroupView): readonly H
     const time = times[index] ?? 0;
     const fill = element("div", { class: "cell-fill" });
     fill.style.height = `${100 * iou}%`;
-    const cell = element("div", { class: "cell", title: `IoU ${formatNumber(iou)} at ${time.toFixed(2)} s` }, [fill]);
+    const cell = element("div", { class: "cell", title: t("IoU {0} at {1} s", formatNumber(iou), time.toFixed(2)) }, [
+      fill,
+    ]);
     cell.dataset["startSec"] = String(time);
     placeSegment(cell, cellAt(times, index, group.durationSec), group.durationSec);
     return cell;
@@ -119,6 +127,6 @@ function laneValue(completion: CompletionView): readonly HTMLElement[] {
 }
 
 function truthLabel(group: GroupView): string {
-  if (group.truthSegments.length > 0) return `Truth, ${formatSegments(group.truthSegments)}`;
-  return `Truth, ${plural(group.truthBoxes.length, "box position")}`;
+  if (group.truthSegments.length > 0) return t("Truth, {0}", formatSegments(group.truthSegments));
+  return t("Truth, {0}", countOf(group.truthBoxes.length, "position"));
 }

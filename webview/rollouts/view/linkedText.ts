@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element } from "../../dom.ts";
 import { linkText } from "../completionText.ts";
 import type { TextToken } from "../completionText.ts";
@@ -80,7 +81,7 @@ function targetOf(token: Mention, group: GroupView): Target | null {
   switch (token.kind) {
     case "time":
       return token.isInside
-        ? { timeSec: token.timeSec, highlight: null, title: `Go to ${formatTime(token.timeSec)}` }
+        ? { timeSec: token.timeSec, highlight: null, title: t("Go to {0}", formatTime(token.timeSec)) }
         : null;
     case "interval": {
       if (!token.isInside) return null;
@@ -88,12 +89,13 @@ function targetOf(token: Mention, group: GroupView): Target | null {
       return {
         timeSec: startSec,
         highlight: { source: "text", kind: "segment", segment: token.segment },
-        title: `Go to ${formatTime(startSec)}`,
+        title: t("Go to {0}", formatTime(startSec)),
       };
     }
     case "box": {
       const timeSec = group.truthBoxes[token.position]?.timestampSec;
-      const title = timeSec === undefined ? "Show this box on the frame" : `Show this box at ${formatTime(timeSec)}`;
+      const title =
+        timeSec === undefined ? t("Show this box on the frame") : t("Show this box at {0}", formatTime(timeSec));
       return { timeSec, highlight: { source: "text", kind: "box", box: token.box }, title };
     }
     default:
@@ -118,6 +120,6 @@ function link(text: string, target: Target, completion: CompletionView, dispatch
 }
 
 function outsideMention(token: Mention, group: GroupView): HTMLElement {
-  const title = `After the end of the video (${formatTime(group.durationSec)})`;
+  const title = t("After the end of the video ({0})", formatTime(group.durationSec));
   return element("span", { class: "outside-mention", text: token.text, title });
 }

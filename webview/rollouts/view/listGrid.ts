@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element, setAttribute, whenChanged } from "../../dom.ts";
 import { clamp } from "../geometry.ts";
 import { listedRows, selectedRow } from "../list/listRows.ts";
@@ -17,7 +18,7 @@ const fixedColumns = ["step", "reward", "advantage"];
 export function createListGrid(dispatch: Dispatch): View {
   const head = element("div", { class: "list-head", role: "row" });
   const rowsNode = element("div", { class: "list-rows", role: "rowgroup" });
-  const node = element("div", { class: "list-grid", role: "grid", label: "Rollouts of the run", tabIndex: 0 }, [
+  const node = element("div", { class: "list-grid", role: "grid", label: t("Rollouts of the run"), tabIndex: 0 }, [
     element("div", { role: "rowgroup", class: "list-head-group" }, [head]),
     rowsNode,
   ]);

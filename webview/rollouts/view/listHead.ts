@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element } from "../../dom.ts";
 import { columnLabel } from "../list/columnText.ts";
 import type { RowSort } from "../list/rowFilter.ts";
@@ -12,11 +13,11 @@ export function setHeads(
   const heading = (column: string, className: string): HTMLElement => {
     const isSorted = sort.column === column;
     const arrow = isSorted ? (sort.isDescending ? " ↓" : " ↑") : "";
-    const name = column === "advantage" ? "Adv." : columnLabel(column);
+    const name = column === "advantage" ? t("Adv.") : columnLabel(column);
     const button = element("button", {
       class: "list-sort",
       text: `${name}${arrow}`,
-      title: `Sort by ${columnLabel(column).toLowerCase()}`,
+      title: t("Sort by {0}", columnLabel(column).toLowerCase()),
     });
     button.addEventListener("click", () => onSort(column));
     const order = isSorted ? (sort.isDescending ? "descending" : "ascending") : "none";
@@ -26,7 +27,7 @@ export function setHeads(
   const focused = document.activeElement?.closest(".list-head") === head ? document.activeElement?.textContent : null;
   head.replaceChildren(
     heading(step, "list-step"),
-    element("span", { class: "list-prompt-cell", role: "columnheader", text: "Prompt · rollout" }),
+    element("span", { class: "list-prompt-cell", role: "columnheader", text: t("Prompt · rollout") }),
     ...values.map((column) => heading(column, "list-value")),
   );
   // The heading that was pressed is another element now.

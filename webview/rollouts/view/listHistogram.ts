@@ -1,6 +1,7 @@
+import { t } from "@vscode/l10n";
 import { element, setAttribute, whenChanged } from "../../dom.ts";
 import { clamp } from "../geometry.ts";
-import { columnLabel, countText, rangeText } from "../list/columnText.ts";
+import { columnLabel, countText, edgeText, rangeText } from "../list/columnText.ts";
 import { binRange, coveredBins } from "../list/histogram.ts";
 import type { Histogram, HistogramRow } from "../list/histogram.ts";
 import { listHistogram } from "../list/listRows.ts";
@@ -75,22 +76,25 @@ function rowNode(histogram: Histogram, row: HistogramRow): HTMLElement {
   });
   const low = edges[0] ?? 0;
   const high = edges.at(-1) ?? 0;
-  const [first, last] = rangeText(low, high).split(" to ");
-  const mean = row.mean === null ? "no values" : `mean ${Number(row.mean.toPrecision(3))}`;
-  const none = missing > 0 ? `, ${countText(missing)} without` : "";
+  const mean = row.mean === null ? t("no values") : t("mean {0}", Number(row.mean.toPrecision(3)));
+  const none = missing > 0 ? t(", {0} without", countText(missing)) : "";
   return element("div", { class: "histogram" }, [
     row.dataset === null ? null : element("span", { class: "histogram-name", text: row.dataset }),
-    element("div", { class: "bins", role: "group", label: `Histogram of ${name}${of(row)}` }, bins),
+    element(
+      "div",
+      {
+        class: "bins",
+        role: "group",
+        label: row.dataset === null ? t("Histogram of {0}", name) : t("Histogram of {0} of {1}", name, row.dataset),
+      },
+      bins,
+    ),
     element("div", { class: "histogram-axis" }, [
-      element("span", { text: first ?? "" }),
+      element("span", { text: edgeText(low) }),
       element("span", { text: `${mean}${none}` }),
-      element("span", { text: last ?? "" }),
+      element("span", { text: edgeText(high) }),
     ]),
   ]);
-}
-
-function of({ dataset }: HistogramRow): string {
-  return dataset === null ? "" : ` of ${dataset}`;
 }
 
 function binOf(target: EventTarget | null): HTMLElement | null {

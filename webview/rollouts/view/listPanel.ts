@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { rolloutFlags } from "../../../src/protocol/rolloutIndex.ts";
 import { checkbox, dropdown, iconButton, searchField, textButton } from "../../controls.ts";
 import type { DropdownItem } from "../../controls.ts";
@@ -17,11 +18,11 @@ import type { Dispatch, View } from "./view.ts";
 const anything = "";
 
 const stateItems: readonly DropdownItem[] = [
-  { value: "0", label: "Any outcome" },
-  { value: String(rolloutFlags.truncated), label: "Cut by length" },
-  { value: String(rolloutFlags.unparsed), label: "No answer" },
-  { value: String(rolloutFlags.rewardError), label: "Reward error" },
-  { value: String(rolloutFlags.dropped), label: "Dropped" },
+  { value: "0", label: t("Any outcome") },
+  { value: String(rolloutFlags.truncated), label: t("Cut by length") },
+  { value: String(rolloutFlags.unparsed), label: t("No answer") },
+  { value: String(rolloutFlags.rewardError), label: t("Reward error") },
+  { value: String(rolloutFlags.dropped), label: t("Dropped") },
 ];
 
 /** The list of all rollouts of the run: search, filters, histogram and rows. */
@@ -31,11 +32,11 @@ export function createListPanel(dispatch: Dispatch): View {
   const histogram = createListHistogram(dispatch);
   const grid = createListGrid(dispatch);
   const count = element("span", { class: "list-count", role: "status" });
-  const clear = textButton("Clear filters", "secondary", () => dispatch({ kind: "listClear" }));
-  const close = iconButton("cross", "Close the list", () => dispatch({ kind: "listOpen", isOpen: false }));
+  const clear = textButton(t("Clear filters"), "secondary", () => dispatch({ kind: "listClear" }));
+  const close = iconButton("cross", t("Close the list"), () => dispatch({ kind: "listOpen", isOpen: false }));
   const problem = element("p", { class: "list-problem" });
-  const node = element("aside", { class: "list-panel", label: "All rollouts" }, [
-    element("div", { class: "panel-head" }, [element("h2", { class: "panel-title", text: "Rollouts" }), close.node]),
+  const node = element("aside", { class: "list-panel", label: t("All rollouts") }, [
+    element("div", { class: "panel-head" }, [element("h2", { class: "panel-title", text: t("Rollouts") }), close.node]),
     search.node,
     filters.node,
     histogram.node,
@@ -50,7 +51,7 @@ export function createListPanel(dispatch: Dispatch): View {
       setHidden(node, !state.list.isOpen);
       if (!state.list.isOpen) return;
       for (const view of [search, filters, histogram, grid]) view.render(state);
-      setText(count, countOf(state));
+      setText(count, countLine(state));
       clear.setVisible(isListFiltered(state.list));
       const text = state.list.problem ?? state.list.found?.problem ?? "";
       setHidden(problem, text === "");
@@ -60,13 +61,13 @@ export function createListPanel(dispatch: Dispatch): View {
 }
 
 function createSearch(dispatch: Dispatch): View {
-  const field = searchField("Search completions", "Search completions", (pattern) =>
+  const field = searchField(t("Search completions"), t("Search completions"), (pattern) =>
     dispatch({ kind: "listText", change: { pattern } }),
   );
-  const isCaseSensitive = createToggle("Aa", "Match case", (isOn) =>
+  const isCaseSensitive = createToggle("Aa", t("Match case"), (isOn) =>
     dispatch({ kind: "listText", change: { isCaseSensitive: isOn } }),
   );
-  const isRegex = createToggle(".*", "Use a regular expression", (isOn) =>
+  const isRegex = createToggle(".*", t("Use a regular expression"), (isOn) =>
     dispatch({ kind: "listText", change: { isRegex: isOn } }),
   );
   const node = element("div", { class: "list-search", role: "search" }, [
@@ -89,18 +90,18 @@ function createSearch(dispatch: Dispatch): View {
 }
 
 function createFilters(dispatch: Dispatch): View {
-  const dataset = dropdown("Dataset", (value) =>
+  const dataset = dropdown(t("Dataset"), (value) =>
     dispatch({ kind: "listFilter", change: { dataset: value === anything ? null : value } }),
   );
-  const task = dropdown("Task", (value) =>
+  const task = dropdown(t("Task"), (value) =>
     dispatch({ kind: "listFilter", change: { task: value === anything ? null : value } }),
   );
-  const outcome = dropdown("Outcome", (value) => dispatch({ kind: "listFilter", change: { flags: Number(value) } }));
-  const column = dropdown("Column of the histogram", (value) => dispatch({ kind: "listColumn", column: value }));
-  const oneStep = checkbox("This step", "Only rollouts of the step that is shown", (isOneStep) =>
+  const outcome = dropdown(t("Outcome"), (value) => dispatch({ kind: "listFilter", change: { flags: Number(value) } }));
+  const column = dropdown(t("Column of the histogram"), (value) => dispatch({ kind: "listColumn", column: value }));
+  const oneStep = checkbox(t("This step"), t("Only rollouts of the step that is shown"), (isOneStep) =>
     dispatch({ kind: "listOneStep", isOneStep }),
   );
-  const byDataset = checkbox("By dataset", "A histogram for each dataset", (isOn) =>
+  const byDataset = checkbox(t("By dataset"), t("A histogram for each dataset"), (isOn) =>
     dispatch({ kind: "listByDataset", byDataset: isOn }),
   );
   const node = element("div", { class: "list-filters" }, [
@@ -123,9 +124,9 @@ function createFilters(dispatch: Dispatch): View {
     render: ({ list: { table, filter, isOneStep, column: shown, byDataset: isSplit } }) => {
       itemsOf(table);
       const datasets = (table?.datasets ?? []).map((value) => ({ value, label: value }));
-      dataset.setItems([{ value: anything, label: "All datasets" }, ...datasets], filter.dataset ?? anything);
+      dataset.setItems([{ value: anything, label: t("All datasets") }, ...datasets], filter.dataset ?? anything);
       const tasks = (table?.tasks ?? []).map((value) => ({ value, label: taskLabels[value] }));
-      task.setItems([{ value: anything, label: "All tasks" }, ...tasks], filter.task ?? anything);
+      task.setItems([{ value: anything, label: t("All tasks") }, ...tasks], filter.task ?? anything);
       outcome.setItems(stateItems, String(filter.flags));
       column.setItems(
         columns.map((value) => ({ value, label: columnLabel(value) })),
@@ -137,15 +138,15 @@ function createFilters(dispatch: Dispatch): View {
   };
 }
 
-function countOf({ list, selection }: ViewerState): string {
-  if (list.table === null) return list.problem === null ? "Reading the rollouts…" : "";
+function countLine({ list, selection }: ViewerState): string {
+  if (list.table === null) return list.problem === null ? t("Reading the rollouts…") : "";
   const shown = listedRows(list, selection).length;
   const all = countText(list.table.count);
-  const counted = isListFiltered(list) ? `${countText(shown)} of ${all} rollouts` : `${all} rollouts`;
+  const counted = isListFiltered(list) ? t("{0} of {1} rollouts", countText(shown), all) : t("{0} rollouts", all);
   return `${counted}${searchProgress(list)}`;
 }
 
 function searchProgress({ text, found, table }: ListState): string {
   if (text.pattern === "" || table === null || found?.isDone === true) return "";
-  return ` · searched ${countText(found?.searched ?? 0)}`;
+  return ` · ${t("searched {0}", countText(found?.searched ?? 0))}`;
 }

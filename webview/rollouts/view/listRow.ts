@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { rolloutFlags } from "../../../src/protocol/rolloutIndex.ts";
 import { element, setAttribute, setHidden, setTitle } from "../../dom.ts";
 import { icon } from "../../icons.ts";
@@ -62,10 +63,10 @@ function cell(className: string, role = "gridcell"): { readonly node: HTMLElemen
 
 function flagTexts(flags: number): readonly string[] {
   const texts: readonly (readonly [number, string])[] = [
-    [rolloutFlags.truncated, "Cut by length"],
-    [rolloutFlags.unparsed, "No answer could be read"],
-    [rolloutFlags.rewardError, "Reward error"],
-    [rolloutFlags.dropped, "Dropped"],
+    [rolloutFlags.truncated, t("Cut by length")],
+    [rolloutFlags.unparsed, t("No answer could be read")],
+    [rolloutFlags.rewardError, t("Reward error")],
+    [rolloutFlags.dropped, t("Dropped")],
   ];
   return texts.filter(([flag]) => (flags & flag) !== 0).map(([, text]) => text);
 }

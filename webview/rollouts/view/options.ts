@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element, whenChanged } from "../../dom.ts";
 import { icon } from "../../icons.ts";
 import type { CompletionView, GroupView, OptionView } from "../groupModel.ts";
@@ -8,7 +9,7 @@ import type { Dispatch, View } from "./view.ts";
 /** The options of a question: which is right, and which completions chose which. */
 export function createOptions(dispatch: Dispatch): View {
   const list = element("ul", { class: "options" });
-  const node = element("section", { class: "options-area", label: "Options" }, [list]);
+  const node = element("section", { class: "options-area", label: t("Options") }, [list]);
   const renderGroup = whenChanged((group: GroupView | null) => {
     node.hidden = group === null || group.options.length === 0;
     if (group === null) return;
@@ -23,7 +24,7 @@ export function createOptions(dispatch: Dispatch): View {
 
 function optionRow(option: OptionView, group: GroupView, dispatch: Dispatch): HTMLElement {
   const voters = option.chosenBy.map((k) => group.completions[k]).filter((completion) => completion !== undefined);
-  const right = element("span", { class: "option-right" }, [icon("check"), element("span", { text: "Truth" })]);
+  const right = element("span", { class: "option-right" }, [icon("check"), element("span", { text: t("Truth") })]);
   return element("li", { class: option.isTruth ? "option is-truth" : "option" }, [
     element("span", { class: "option-letter", text: option.letter }),
     element("span", { class: "option-text", text: option.text }),
@@ -39,7 +40,7 @@ function optionRow(option: OptionView, group: GroupView, dispatch: Dispatch): HT
 function undecidedRow(completions: readonly CompletionView[], dispatch: Dispatch): HTMLElement {
   return element("li", { class: "option" }, [
     element("span", { class: "option-letter", text: "–" }),
-    element("span", { class: "option-text", text: "No option in the answer" }),
+    element("span", { class: "option-text", text: t("No option in the answer") }),
     element(
       "span",
       { class: "voters" },

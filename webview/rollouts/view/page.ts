@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { isFailedGroup } from "../../../src/protocol/records.ts";
 import type { RolloutLine } from "../../../src/protocol/records.ts";
 import type { ViewerToHost } from "../../../src/protocol/view.ts";
@@ -79,7 +80,7 @@ function createViews(dispatch: Dispatch, runCommand: (command: RunCommand) => vo
   const cards = createCards(dispatch, nodesOf(inspectors));
   const shortcuts = createShortcutsView(dispatch);
   const message = element("div", { class: "page-message" });
-  const stage = element("section", { class: "stage", label: "Video" }, nodesOf([...inStage, timeline]));
+  const stage = element("section", { class: "stage", label: t("Video") }, nodesOf([...inStage, timeline]));
   const body = element("main", { class: "body" }, [stage, cards.node]);
   const main = element("div", { class: "main-column" }, [groupBar.node, message, body]);
   const columns = element("div", { class: "columns" }, [list.node, main]);
@@ -118,7 +119,7 @@ function messageNodes(line: RolloutLine | null, text: string): readonly HTMLElem
         element("div", {}, [
           element("p", { text: message }),
           ...details.map((detail) => element("p", { class: "notice-detail", text: detail })),
-          element("p", { class: "notice-detail", text: `Code ${code}` }),
+          element("p", { class: "notice-detail", text: t("Code {0}", code) }),
         ]),
       ]),
     ];
@@ -127,14 +128,14 @@ function messageNodes(line: RolloutLine | null, text: string): readonly HTMLElem
 }
 
 function emptyText(state: ViewerState): string {
-  if (state.run === null) return "Waiting for the run…";
+  if (state.run === null) return t("Waiting for the run…");
   if (latestStep(state.run) === null) {
     return state.run.alive
-      ? "No rollouts yet. The first prompt appears when its completions are sampled and scored."
-      : "This run has no rollouts.";
+      ? t("No rollouts yet. The first prompt appears when its completions are sampled and scored.")
+      : t("This run has no rollouts.");
   }
   if (state.loaded === null || state.loaded.step !== state.selection?.step) {
-    return `Loading step ${state.selection?.step ?? ""}…`;
+    return t("Loading step {0}…", state.selection?.step ?? "");
   }
-  return "This step has no rollouts yet.";
+  return t("This step has no rollouts yet.");
 }

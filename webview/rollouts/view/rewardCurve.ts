@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { ViewerRun } from "../../../src/protocol/view.ts";
 import { clearCanvas, element, setAttribute, setHidden, setText, setTitle, whenChanged } from "../../dom.ts";
 import { onDidChangeTheme, themeColor } from "../../theme.ts";
@@ -21,11 +22,11 @@ interface Curve {
 /** Sparkline of the mean reward: a slider over the steps that have rollouts. */
 export function createRewardCurve(dispatch: Dispatch): View {
   const canvas = element("canvas", { class: "curve-canvas", attributes: { "aria-hidden": "true" } });
-  const name = "Step, by mean reward";
+  const name = t("Step, by mean reward");
   const slider = element("div", { class: "curve", role: "slider", label: name, tabIndex: 0 }, [canvas]);
   const value = element("span", { class: "curve-value" });
   const node = element("div", { class: "curve-box" }, [
-    element("span", { class: "curve-name", text: "Reward" }),
+    element("span", { class: "curve-name", text: t("Reward") }),
     slider,
     value,
   ]);
@@ -93,7 +94,11 @@ function listen(
 
 function valueText({ steps, rewards }: Curve, index: number): string {
   const reward = rewards[index] ?? null;
-  return `Step ${steps[index] ?? "–"}, mean reward ${reward === null ? "not known yet" : formatNumber(reward)}`;
+  return t(
+    "Step {0}, mean reward {1}",
+    steps[index] ?? "–",
+    reward === null ? t("not known yet") : formatNumber(reward),
+  );
 }
 
 /** The index a standard slider key leads to; null for other keys. */

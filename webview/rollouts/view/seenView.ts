@@ -1,6 +1,7 @@
+import { t } from "@vscode/l10n";
+import { countOf } from "../../counts.ts";
 import { element, setHidden, whenChanged } from "../../dom.ts";
 import { icon } from "../../icons.ts";
-import { plural } from "../format.ts";
 import type { GroupView } from "../groupModel.ts";
 import { seenOf } from "../seen.ts";
 import type { SeenView } from "../seen.ts";
@@ -11,9 +12,9 @@ import type { Dispatch, View } from "./view.ts";
 export function createSeenView(dispatch: Dispatch): View {
   const summary = element("summary", { class: "seen-summary" });
   const facts = element("dl", { class: "seen-facts" });
-  const times = element("ol", { class: "seen-times", label: "Timestamps of the frames", tabIndex: 0 });
+  const times = element("ol", { class: "seen-times", label: t("Timestamps of the frames"), tabIndex: 0 });
   const fold = element("details", { class: "seen" }, [summary, facts, times]);
-  const warnings = element("ul", { class: "problems", label: "What the policy may have missed" });
+  const warnings = element("ul", { class: "problems", label: t("What the policy may have missed") });
   const node = element("div", { class: "seen-box" }, [warnings, fold]);
   fold.addEventListener("toggle", () => dispatch({ kind: "seenOpen", isOpen: fold.open }));
 
@@ -41,9 +42,9 @@ export function createSeenView(dispatch: Dispatch): View {
 function summaryNodes({ record: { video } }: GroupView): readonly HTMLElement[] {
   if (video === null) return [];
   const name = video.path.split(/[\\/]/).at(-1) ?? video.path;
-  const frames = `${plural(video.timestampsSec.length, "frame")} of ${video.widthPx} × ${video.heightPx} px`;
-  const text = [name, frames, plural(video.visualTokens, "visual token")].join(" · ");
-  return [element("span", { class: "frame-facts", text, title: "What the policy saw" })];
+  const frames = t("{0} of {1} × {2} px", countOf(video.timestampsSec.length, "frame"), video.widthPx, video.heightPx);
+  const text = [name, frames, countOf(video.visualTokens, "visualToken")].join(" · ");
+  return [element("span", { class: "frame-facts", text, title: t("What the policy saw") })];
 }
 
 function factNodes({ name, value }: SeenView["facts"][number]): readonly HTMLElement[] {
@@ -51,7 +52,12 @@ function factNodes({ name, value }: SeenView["facts"][number]): readonly HTMLEle
 }
 
 function timeNode({ index, frameIndex, timestampSec, isInTruth }: SeenView["frames"][number], dispatch: Dispatch) {
-  const title = `Frame ${index + 1}${frameIndex === null ? "" : `, number ${frameIndex} in the file`}${isInTruth ? ", in the truth" : ""}`;
+  const title = t(
+    "Frame {0}{1}{2}",
+    index + 1,
+    frameIndex === null ? "" : t(", number {0} in the file", frameIndex),
+    isInTruth ? t(", in the truth") : "",
+  );
   const button = element("button", { class: "text-link", text: `${timestampSec.toFixed(3)} s`, title });
   button.addEventListener("click", () => dispatch({ kind: "seek", timeSec: timestampSec }));
   return element("li", { class: isInTruth ? "in-truth" : "" }, [button]);

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { Shortcut } from "../../../src/protocol/viewerQueries.ts";
 import { iconButton, textButton } from "../../controls.ts";
 import { element, whenChanged } from "../../dom.ts";
@@ -5,19 +6,19 @@ import type { Dispatch, View } from "./view.ts";
 
 /** The cheat sheet: every command that acts on the page with its default key. */
 export function createShortcutsView(dispatch: Dispatch): View {
-  const close = iconButton("cross", "Close", () => dispatch({ kind: "shortcutsShown", isShown: false }));
-  const change = textButton("Change keys…", "secondary", () => dispatch({ kind: "openShortcuts" }));
+  const close = iconButton("cross", t("Close"), () => dispatch({ kind: "shortcutsShown", isShown: false }));
+  const change = textButton(t("Change keys…"), "secondary", () => dispatch({ kind: "openShortcuts" }));
   const sections = element("div", { class: "shortcut-sections", tabIndex: 0 });
-  const node = element("dialog", { class: "shortcuts", label: "Keyboard shortcuts" }, [
+  const node = element("dialog", { class: "shortcuts", label: t("Keyboard shortcuts") }, [
     element("div", { class: "panel-head" }, [
-      element("h2", { class: "panel-title", text: "Keyboard shortcuts" }),
+      element("h2", { class: "panel-title", text: t("Keyboard shortcuts") }),
       element("div", { class: "panel-tools" }, [change.node]),
       close.node,
     ]),
     sections,
     element("p", {
       class: "panel-hint",
-      text: "Default keys. Those that you have changed are in VS Code's Keyboard Shortcuts.",
+      text: t("Default keys. Those that you have changed are in VS Code's Keyboard Shortcuts."),
     }),
   ]);
   node.addEventListener("close", () => dispatch({ kind: "shortcutsShown", isShown: false }));

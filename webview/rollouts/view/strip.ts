@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { element, setAttribute, whenChanged } from "../../dom.ts";
 import { moveFrame } from "../actions.ts";
 import { formatTime } from "../format.ts";
@@ -13,7 +14,7 @@ export function createStrip(dispatch: Dispatch): View {
   const node = element("div", {
     class: "strip",
     role: "listbox",
-    label: "Sampled frames",
+    label: t("Sampled frames"),
     tabIndex: 0,
     attributes: { "aria-orientation": "horizontal" },
   });
@@ -81,7 +82,7 @@ function thumbnail(index: number, timeSec: number, uri: string | undefined): HTM
   picture.draggable = false;
   if (uri === undefined) picture.hidden = true;
   else picture.src = uri;
-  const label = `Frame ${index + 1}, ${formatTime(timeSec)}`;
+  const label = t("Frame {0}, {1}", index + 1, formatTime(timeSec));
   return element(
     "div",
     {

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { ViewerEvidence } from "../../../src/protocol/view.ts";
 import { element, setAttribute, setText, svgElement, whenChanged } from "../../dom.ts";
 import { moveFrame } from "../actions.ts";
@@ -17,14 +18,14 @@ import type { Dispatch, View } from "./view.ts";
 
 /** Time axis with the sampled frames, the truth's lane and a lane for each completion, and the playhead over all. */
 export function createTimeline(dispatch: Dispatch): View {
-  const ruler = element("div", { class: "track ruler", role: "slider", label: "Time", tabIndex: 0 });
+  const ruler = element("div", { class: "track ruler", role: "slider", label: t("Time"), tabIndex: 0 });
   const valueName = element("span", { class: "lane-value" });
   const truthSlot = element("div", { class: "truth-slot" });
   const bandSlot = element("div", { class: "truth-slot" });
   const evidence = createEvidenceSlot();
-  const lanes = element("div", { class: "lanes", role: "listbox", label: "Rollouts on the timeline", tabIndex: 0 });
+  const lanes = element("div", { class: "lanes", role: "listbox", label: t("Rollouts on the timeline"), tabIndex: 0 });
   const layer = createTimelineLayer();
-  const node = element("section", { class: "timeline", label: "Timeline" }, [
+  const node = element("section", { class: "timeline", label: t("Timeline") }, [
     element("div", { class: "timeline-row ruler-row" }, [element("span", { class: "lane-name" }), ruler, valueName]),
     truthSlot,
     evidence.node,
@@ -59,7 +60,7 @@ export function createTimeline(dispatch: Dispatch): View {
   const renderTime = whenChanged((timeSec: number, group: GroupView | null) => {
     setAttribute(ruler, "aria-valuenow", timeSec.toFixed(2));
     const frame = shown === null ? -1 : currentFrame(shown);
-    const text = `${formatTime(timeSec)}, frame ${frame + 1} of ${group?.timestampsSec.length ?? 0}`;
+    const text = t("{0}, frame {1} of {2}", formatTime(timeSec), frame + 1, group?.timestampsSec.length ?? 0);
     setAttribute(ruler, "aria-valuetext", text);
   });
   return {
@@ -175,11 +176,11 @@ function renderRuler(ruler: HTMLElement, group: GroupView): void {
     return label;
   });
   ruler.replaceChildren(...labels, ticks);
-  ruler.title = `Sampled frames at ${timestampsSec.map((timeSec) => timeSec.toFixed(2)).join(", ")} s`;
+  ruler.title = t("Sampled frames at {0} s", timestampsSec.map((timeSec) => timeSec.toFixed(2)).join(", "));
   setAttribute(ruler, "aria-valuemin", "0");
   setAttribute(ruler, "aria-valuemax", durationSec.toFixed(2));
   if (group.truthSegments.length > 0)
-    setAttribute(ruler, "aria-description", `Truth ${formatSegments(group.truthSegments)}`);
+    setAttribute(ruler, "aria-description", t("Truth {0}", formatSegments(group.truthSegments)));
   else ruler.removeAttribute("aria-description");
 }
 

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { TokenDetail } from "../../../src/protocol/messages.ts";
 import { element, setAttribute, setText, whenChanged } from "../../dom.ts";
 import { clamp } from "../geometry.ts";
@@ -13,23 +14,23 @@ import type { Dispatch, View } from "./view.ts";
 
 /** The selected completion token by token: how probable each was, and what else the policy might have said. */
 export function createTokensView(dispatch: Dispatch): View {
-  const panel = createInspector("tokens-panel", "Tokens", () => dispatch({ kind: "tokensOn", isOn: false }));
+  const panel = createInspector("tokens-panel", t("Tokens"), () => dispatch({ kind: "tokensOn", isOn: false }));
   const choices = shadings.map((shading) => ({
     shading,
-    toggle: createToggle(shadingLabels[shading], `Shade by ${shadingLabels[shading]}`, () =>
+    toggle: createToggle(shadingLabels[shading], t("Shade by {0}", shadingLabels[shading]), () =>
       dispatch({ kind: "tokensShading", shading }),
     ),
   }));
   panel.tools.append(...choices.map(({ toggle }) => toggle.node));
   const hint = element("p", { class: "panel-hint" });
-  const box = element("div", { class: "tokens model-text", role: "listbox", label: "Tokens", tabIndex: 0 });
+  const box = element("div", { class: "tokens model-text", role: "listbox", label: t("Tokens"), tabIndex: 0 });
   const detail = element("div", { class: "token-detail", attributes: { "aria-live": "polite" } });
   panel.body.append(hint, box, detail);
   const cursor = createCursor(box, (token) => detail.replaceChildren(...(token === null ? [] : detailNodes(token))));
 
   const renderTokens = whenChanged((known: KnownTokens | null, shading: Shading) => {
     const tokens = known?.tokens ?? [];
-    const problem = known === null ? "Reading the tokens…" : problemOf(known, shading);
+    const problem = known === null ? t("Reading the tokens…") : problemOf(known, shading);
     setText(hint, problem ?? shadingHints[shading]);
     box.hidden = tokens.length === 0;
     box.replaceChildren(...shadeTokens(tokens, shading).map(tokenNode));
@@ -41,7 +42,7 @@ export function createTokensView(dispatch: Dispatch): View {
       const completion: CompletionView | null = shownCompletion(state);
       panel.setShown(state.tokens.isOn && completion !== null);
       if (!state.tokens.isOn || completion === null) return;
-      panel.setTitle(`Tokens of rollout ${completion.k + 1}`);
+      panel.setTitle(t("Tokens of rollout {0}", completion.k + 1));
       for (const { shading, toggle } of choices) toggle.setPressed(shading === state.tokens.shading);
       renderTokens(state.tokens.known.get(completion.record.id) ?? null, state.tokens.shading);
     },
@@ -84,7 +85,7 @@ function createCursor(box: HTMLElement, onShow: (token: TokenDetail | null) => v
 }
 
 function problemOf({ tokens, reason }: KnownTokens, shading: Shading): string | null {
-  if (tokens === null) return reason ?? "This run did not keep the tokens of this step.";
+  if (tokens === null) return reason ?? t("This run did not keep the tokens of this step.");
   return shadingProblem(tokens, shading);
 }
 
@@ -110,7 +111,7 @@ function detailNodes(token: TokenDetail): readonly HTMLElement[] {
     return element("li", { class: isSampled ? "token-choice sampled" : "token-choice" }, [
       element("span", { class: "token-choice-text", text: JSON.stringify(text).slice(1, -1) }),
       element("span", { class: "reward-bar", attributes: { "aria-hidden": "true" } }, [fill]),
-      element("span", { text: `${formatProbability(Math.log(probability))}${isSampled ? " · sampled" : ""}` }),
+      element("span", { text: `${formatProbability(Math.log(probability))}${isSampled ? t(" · sampled") : ""}` }),
     ]);
   });
   return [
@@ -118,6 +119,6 @@ function detailNodes(token: TokenDetail): readonly HTMLElement[] {
       element("span", { class: "token-choice-text", text: JSON.stringify(token.text).slice(1, -1) }),
       element("span", { text: facts }),
     ]),
-    ...(rows.length === 0 ? [] : [element("ul", { class: "token-choices", label: "Likeliest tokens" }, rows)]),
+    ...(rows.length === 0 ? [] : [element("ul", { class: "token-choices", label: t("Likeliest tokens") }, rows)]),
   ];
 }

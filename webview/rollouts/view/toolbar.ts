@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { ViewerAction } from "../../../src/protocol/view.ts";
 import { iconButton } from "../../controls.ts";
 import type { IconName } from "../../icons.ts";
@@ -13,13 +14,13 @@ interface Tool {
 }
 
 const tools: readonly Tool[] = [
-  { icon: "list", label: "All rollouts", action: "toggleList", isPressed: ({ list }) => list.isOpen },
-  { icon: "compare", label: "Compare", action: "compare", isPressed: ({ compare }) => compare !== null },
-  { icon: "tokens", label: "Tokens", action: "toggleTokens", isPressed: ({ tokens }) => tokens.isOn },
-  { icon: "edit", label: "What if", action: "editCompletion", isPressed: ({ isEditing }) => isEditing },
+  { icon: "list", label: t("All rollouts"), action: "toggleList", isPressed: ({ list }) => list.isOpen },
+  { icon: "compare", label: t("Compare"), action: "compare", isPressed: ({ compare }) => compare !== null },
+  { icon: "tokens", label: t("Tokens"), action: "toggleTokens", isPressed: ({ tokens }) => tokens.isOn },
+  { icon: "edit", label: t("What if"), action: "editCompletion", isPressed: ({ isEditing }) => isEditing },
   {
     icon: "keyboard",
-    label: "Keyboard shortcuts",
+    label: t("Keyboard shortcuts"),
     action: "showShortcuts",
     isPressed: ({ areShortcutsShown }) => areShortcutsShown,
   },
@@ -31,7 +32,7 @@ export function createToolbar(dispatch: Dispatch): View {
     ...tool,
     button: iconButton(tool.icon, tool.label, () => dispatch({ kind: "action", action: tool.action })),
   }));
-  const node = element("div", { class: "toolbar", role: "group", label: "Views" }, [
+  const node = element("div", { class: "toolbar", role: "group", label: t("Views") }, [
     ...buttons.map(({ button }) => button.node),
   ]);
   return {

@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import type { ViewerAction } from "../../../src/protocol/view.ts";
 import { dropdown, iconButton } from "../../controls.ts";
 import { element } from "../../dom.ts";
@@ -7,16 +8,16 @@ import type { Dispatch, View } from "./view.ts";
 /** Buttons that play and step through the sampled frames. */
 export function createTransport(dispatch: Dispatch): View {
   const act = (action: ViewerAction) => (): void => dispatch({ kind: "action", action });
-  const first = iconButton("first", "First frame", act("firstFrame"));
-  const previous = iconButton("chevronLeft", "Previous frame", act("previousFrame"));
-  const play = iconButton("play", "Play", act("playPause"));
-  const next = iconButton("chevronRight", "Next frame", act("nextFrame"));
-  const last = iconButton("last", "Last frame", act("lastFrame"));
-  const loop = iconButton("loop", "Loop segment", act("loopSegment"));
-  const speed = dropdown("Speed", (value) => dispatch({ kind: "speed", speed: Number(value) }));
+  const first = iconButton("first", t("First frame"), act("firstFrame"));
+  const previous = iconButton("chevronLeft", t("Previous frame"), act("previousFrame"));
+  const play = iconButton("play", t("Play"), act("playPause"));
+  const next = iconButton("chevronRight", t("Next frame"), act("nextFrame"));
+  const last = iconButton("last", t("Last frame"), act("lastFrame"));
+  const loop = iconButton("loop", t("Loop segment"), act("loopSegment"));
+  const speed = dropdown(t("Speed"), (value) => dispatch({ kind: "speed", speed: Number(value) }));
   speed.node.classList.add("speed");
   play.node.classList.add("play");
-  const node = element("div", { class: "transport", role: "group", label: "Playback" }, [
+  const node = element("div", { class: "transport", role: "group", label: t("Playback") }, [
     first.node,
     previous.node,
     play.node,
@@ -30,7 +31,7 @@ export function createTransport(dispatch: Dispatch): View {
     node,
     render: (state) => {
       play.setIcon(state.isPlaying ? "pause" : "play");
-      play.setLabel(state.isPlaying ? "Pause" : "Play");
+      play.setLabel(state.isPlaying ? t("Pause") : t("Play"));
       loop.setPressed(state.loop !== null);
       speed.setItems(items, String(state.speed));
     },
