@@ -30,7 +30,11 @@ export function createConsensusBand(group: GroupView): HTMLElement | null {
   );
 }
 
-const roleNames: Readonly<Record<EvidenceRole, string>> = { truth: t("truth"), answer: t("answer"), shared: t("shared") };
+const roleNames: Readonly<Record<EvidenceRole, string>> = {
+  truth: t("truth"),
+  answer: t("answer"),
+  shared: t("shared"),
+};
 
 /** A value of a stopped reward function: truth, answer and what they share lie over one another. */
 export function createEvidenceLane(evidence: EvidenceView, group: GroupView): HTMLElement {
