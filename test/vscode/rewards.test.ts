@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Locator, Page } from "playwright-core";
-import { brevityText, makeRewardWorkspace, overlapText } from "./rewardWorkspace.ts";
+import { brevityText, makeRewardWorkspace, overlapFile, overlapText } from "./rewardWorkspace.ts";
 import { startServer, type VsCodeServer } from "./server.ts";
 import { onlyRunDir } from "./tinyWorkspace.ts";
 import {
@@ -34,7 +34,11 @@ before(async () => {
   workspace = await makeRewardWorkspace();
   server = await startServer({
     env: { PYTHONPATH: process.env.TEST_DEBUGPY_DIR ?? assert.fail("TEST_DEBUGPY_DIR is not set") },
-    settings: { "editor.minimap.enabled": false, "testing.automaticallyOpenTestResults": "neverOpen" },
+    settings: {
+      "editor.minimap.enabled": false,
+      "testing.automaticallyOpenTestResults": "neverOpen",
+      "testing.automaticallyOpenPeekView": "failureAnywhere",
+    },
   });
   browser = await launchBrowser();
   ({ page } = await openWorkbench(browser, server, { folder: workspace, extensionDir }));
@@ -120,7 +124,46 @@ scene("a rollout that is pinned in the viewer is a test, which fails when the re
   await edit("1.0 / (1 + words)", "2.0 / (1 + words)");
   await runCommand(page, "Test: Run All Tests");
   await page.locator(".test-explorer .codicon-testing-failed-icon").first().waitFor();
+  const difference = page.locator(".test-output-peek .monaco-diff-editor");
+  await difference.locator(".editor.original .view-line", { hasText: "0." }).first().waitFor();
+  await difference.locator(".editor.modified .view-line", { hasText: "0." }).first().waitFor();
   await screenshot(page, "case-failed");
+});
+
+scene("without trust rollouts are shown, and no code of the workspace runs", async () => {
+  const marker = path.join(workspace, "ran");
+  const mark = `process.getBuiltinModule("node:fs").writeFileSync(${JSON.stringify(marker)}, "");\n`;
+  fs.appendFileSync(path.join(workspace, overlapFile), mark);
+  const trust = { "security.workspace.trust.enabled": true, "security.workspace.trust.startupPrompt": "never" };
+  const restricted = await startServer({ settings: trust });
+  try {
+    const workbench = await openWorkbench(browser, restricted, { folder: workspace, extensionDir });
+    const window = workbench.page;
+    await window.locator(".statusbar-item", { hasText: "Restricted Mode" }).waitFor();
+    await runCommand(window, "RFT: Open Rollouts");
+    const viewer = await webviewFrame(window, ".timeline");
+    await viewer.locator(".card").first().waitFor();
+    await openFile(window, "overlap.ts");
+    await window.locator(".codelens-decoration a", { hasText: "Score rollouts" }).first().click();
+    await runCommand(window, "Notifications: Show Notifications");
+    await window.locator(".notifications-center", { hasText: "Restricted Mode" }).waitFor();
+    await screenshot(window, "restricted");
+    await window.locator(editor).click();
+    await window.keyboard.press("Control+End");
+    await window.keyboard.type("// saved");
+    await runCommand(window, "File: Save");
+    await waitFor("the save", patienceMs, () =>
+      fs.readFileSync(path.join(workspace, overlapFile), "utf8").endsWith("// saved"),
+    );
+    await workbench.close();
+  } finally {
+    await restricted.stop();
+  }
+  assert.ok(!fs.existsSync(marker));
+  // In the trusted window the same function does run.
+  await openFile(page, "overlap.ts");
+  await lens("Score rollouts").click();
+  await waitFor("the code to run", patienceMs, () => fs.existsSync(marker));
 });
 
 function scene(name: string, steps: () => Promise<void>): void {

@@ -1,4 +1,4 @@
-import type { DiagnosticCode, SpecFix } from "../../protocol/diagnostics.ts";
+import type { DiagnosticCode, DiagnosticSeverity, SpecFix } from "../../protocol/diagnostics.ts";
 import type { VideoSpec } from "../../protocol/spec.ts";
 import type { Segment } from "../../protocol/tasks.ts";
 import type { DataProblem, Dataset, Example, JsonPath } from "../data/example.ts";
@@ -80,13 +80,17 @@ export function lintSharedVideos(training: readonly Dataset[], evaluation: reado
   });
 }
 
-type Report = (code: DiagnosticCode, message: string, fixes?: readonly SpecFix[]) => void;
+type Report = (
+  code: DiagnosticCode,
+  message: string,
+  fixes?: readonly SpecFix[],
+  severity?: DiagnosticSeverity,
+) => void;
 
 function lintExample(example: Example, facts: VideoFacts, input: DataLintInput, path: JsonPath): LintFinding[] {
   const findings: LintFinding[] = [];
   const { datasetId: dataset, id } = example;
-  const report: Report = (code, message, fixes = []) => {
-    const severity = code === "unreadable-video" ? "error" : "warning";
+  const report: Report = (code, message, fixes = [], severity = "warning") => {
     const place = { kind: "row", path } as const;
     const { usedFor } = input;
     findings.push({ code, severity, usedFor, dataset, example: id, message, place, fixes, basis: [] });
@@ -95,7 +99,7 @@ function lintExample(example: Example, facts: VideoFacts, input: DataLintInput, 
     const skip = { kind: "set", path: ["video", "onBadVideo"], value: "skip" } as const;
     const fixes =
       input.video.onBadVideo === "fail" ? [{ title: "Skip videos that cannot be read", edits: [skip] }] : [];
-    report("unreadable-video", facts.message, fixes);
+    report("unreadable-video", facts.message, fixes, "error");
     return findings;
   }
   lintTimes(example, facts, input.video, report);
@@ -150,10 +154,12 @@ function lintBoxes(
   const smallest = sidesPx.indexOf(Math.min(...sidesPx));
   const boxPx = sidesPx[smallest] ?? mergedPatchPx;
   if (boxPx >= mergedPatchPx) return;
+  const fixes = pixelsFix(boxPx, seen.size, source ?? seen.size, video);
   const message =
     `The true box ${smallest} is at most ${boxPx.toFixed(1)} px wide and high in frames of ${seen.size.widthPx}x${seen.size.heightPx}, ` +
-    `less than a visual token of ${mergedPatchPx}x${mergedPatchPx} px. Raise "maxPixels".`;
-  report("box-below-patch", message, pixelsFix(boxPx, seen.size, source ?? seen.size, video));
+    `less than a visual token of ${mergedPatchPx}x${mergedPatchPx} px. ` +
+    (fixes.length > 0 ? 'Raise "maxPixels".' : "The video itself is too small to mend that.");
+  report("box-below-patch", message, fixes, fixes.length > 0 ? "warning" : "info");
 }
 
 function nearestFrame(timestampsSec: readonly number[], timeSec: number): number {

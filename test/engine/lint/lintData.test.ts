@@ -210,7 +210,9 @@ test("boxes that the policy cannot tell apart, or hardly see", () => {
     ...videoOf(20, eight, { widthPx: 112, heightPx: 84 }),
     source: { widthPx: 112, heightPx: 84 },
   } as VideoFacts;
-  assert.deepEqual(fixesOf(probe(source, trackingExample, small)), [], "the video itself is too small");
+  const unmendable = probe(source, trackingExample, small);
+  assert.deepEqual(codesOf(unmendable), ["info box-below-patch"]);
+  assert.deepEqual(fixesOf(unmendable), [], "the video itself is too small");
 });
 
 test("many rows become one count and some of them", () => {
