@@ -13,6 +13,8 @@ interface Remedy {
 /** What a button of an error message does, where the error is one that a click mends. */
 function remedyOf(code: ErrorCode): Remedy | undefined {
   if (code === "disconnected") return commandRemedy("videoRft.restartEngine");
+  if (code === "not-trusted")
+    return { title: t("Manage Trust"), run: () => vscode.commands.executeCommand("workbench.trust.manage") };
   if (code !== "no-ffmpeg") return undefined;
   // The setting is the only place that is looked at, so fetching one would not help.
   if (ffmpegPath() !== null) return { title: t("Open Setting"), run: openFfmpegSetting };

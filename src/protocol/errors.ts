@@ -19,6 +19,7 @@ export const errorCodes = [
   "diverged", // loss or gradient is not finite
   "not-found",
   "unsupported",
+  "not-trusted", // it would run code of a workspace that is not trusted
   "cancelled",
   "disconnected", // the peer went away with a request pending
   "internal", // a broken invariant of this program, where a record or a message has to carry it

@@ -146,7 +146,8 @@ scene("without trust rollouts are shown, and no code of the workspace runs", asy
     await openFile(window, "overlap.ts");
     await window.locator(".codelens-decoration a", { hasText: "Score rollouts" }).first().click();
     await runCommand(window, "Notifications: Show Notifications");
-    await window.locator(".notifications-center", { hasText: "Restricted Mode" }).waitFor();
+    const refusal = window.locator(".notifications-center", { hasText: "Restricted Mode" });
+    await refusal.locator(".monaco-button", { hasText: "Manage Trust" }).waitFor();
     await screenshot(window, "restricted");
     await window.locator(editor).click();
     await window.keyboard.press("Control+End");

@@ -252,11 +252,13 @@ test("a prompt of a log that names no video gives its width to the completions",
     } as const;
     await viewer.send({ kind: "step", step: 42, groups: [group] });
     assert.equal(await page.locator(".stage").isVisible(), false);
+    assert.equal(await page.locator(".truth-area").innerText(), "Truth\nred");
     const cards = await page.locator(".card").evaluateAll((nodes) => nodes.map((n) => n.getBoundingClientRect().left));
     assert.ok(Math.min(...cards) < 20, cards.join());
     assert.equal(await page.locator(".card-foot").first().innerText(), "");
     await viewer.send({ kind: "step", step: 42, groups: sampleGroups(42) });
     assert.equal(await page.locator(".stage").isVisible(), true);
+    assert.equal(await page.locator(".truth-area").isVisible(), false);
   });
 });
 

@@ -312,6 +312,24 @@ test("a value of a stopped reward is drawn on the timeline and the frame", async
   });
 });
 
+test("a box that the pointer is in marks the mentions of it", async () => {
+  await withPage({}, async (viewer) => {
+    const { page } = viewer;
+    await viewer.send({ kind: "action", action: "nextGroup" });
+    const box = sampleGroups(42)[1].completions[0]?.parsed.boxes?.[0] ?? assert.fail("no box");
+    const frame = (await page.locator(".frame").boundingBox()) ?? assert.fail("no frame");
+    const middle = { x: ((box.x0 + box.x1) / 2) * frame.width, y: ((box.y0 + box.y1) / 2) * frame.height };
+    await page.locator(".frame").hover({ position: middle });
+    await settle(page);
+    const marked = await page.locator(".card").first().locator(".spoken-of").allInnerTexts();
+    assert.ok(marked.length > 0);
+    for (const text of marked) assert.match(text, new RegExp(`^\\[${box.x0.toFixed(1)}`));
+    await page.locator(".question").hover();
+    await settle(page);
+    assert.equal(await page.locator(".spoken-of").count(), 0);
+  });
+});
+
 test("a segment that the pointer rests on marks the mentions of it, and a contradiction is marked by itself", async () => {
   await withPage({}, async (viewer) => {
     const { page } = viewer;

@@ -1,7 +1,7 @@
 import { t } from "@vscode/l10n";
 import { countOf } from "../counts.ts";
 import type { CompletionRecord, GroupRecord } from "../../src/protocol/records.ts";
-import type { BoundingBox, Segment, TimedBox } from "../../src/protocol/tasks.ts";
+import type { BoundingBox, Segment, TimedBox, Truth } from "../../src/protocol/tasks.ts";
 import { splitCompletion } from "./completionText.ts";
 import type { CompletionSection, LinkOptions } from "./completionText.ts";
 import { failureText, formatNumber, formatSegments, formatSigned } from "./format.ts";
@@ -16,6 +16,8 @@ export interface GroupView {
   readonly timestampsSec: readonly number[];
   readonly truthSegments: readonly Segment[];
   readonly truthBoxes: readonly TimedBox[];
+  /** What is right where it is a text: a label, captions, an answer. */
+  readonly truthTexts: readonly string[];
   readonly options: readonly OptionView[];
   readonly completions: readonly CompletionView[];
   /** The answers speak of times, so they have lanes. */
@@ -75,12 +77,26 @@ export function buildGroup(record: GroupRecord): GroupView {
     timestampsSec: record.video?.timestampsSec ?? [],
     truthSegments,
     truthBoxes,
+    truthTexts: truthTextsOf(truth),
     options: buildOptions(record.options ?? [], truthOption, completions),
     completions,
     hasLanes: truthSegments.length > 0 || truthBoxes.length > 0,
     isZeroVariance: record.completions.length > 1 && Math.abs(record.rewardStd) < 1e-6,
     rewardScale: Math.max(1, ...parts),
   };
+}
+
+function truthTextsOf(truth: Truth): readonly string[] {
+  switch (truth.task) {
+    case "classification":
+      return [truth.label];
+    case "captioning":
+      return truth.captions;
+    case "open":
+      return truth.answer === null ? [] : [truth.answer];
+    default:
+      return [];
+  }
 }
 
 /** How the times of a group's texts are read. */

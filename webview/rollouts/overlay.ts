@@ -47,6 +47,20 @@ export function overlayShapes(
   return shapes;
 }
 
+/**
+ * The drawn box of a completion that holds a point of the frame, from 0 to 1 across and down: the selected completion's,
+ * else the smallest.
+ */
+export function predictionUnder(shapes: readonly OverlayShape[], x: number, y: number): BoundingBox | null {
+  const rank = ({ role, box }: OverlayShape): number =>
+    role === "prediction" ? 0 : (box.x1 - box.x0) * (box.y1 - box.y0);
+  const [first] = shapes
+    .filter(({ role }) => role === "prediction" || role === "ghost")
+    .filter(({ box }) => x >= box.x0 && x <= box.x1 && y >= box.y0 && y <= box.y1)
+    .sort((a, b) => rank(a) - rank(b));
+  return first?.box ?? null;
+}
+
 export function toneOf(completion: CompletionView): Tone {
   if (completion.record.advantage > 0) return "positive";
   return completion.record.advantage < 0 ? "negative" : "neutral";

@@ -72,7 +72,7 @@ export async function resumeRun(engine: Engine, registry: RunRegistry, argument:
 export function requireTrust(what: string): void {
   if (vscode.workspace.isTrusted) return;
   throw new UserError({
-    code: "unsupported",
+    code: "not-trusted",
     message: t("This workspace is in Restricted Mode, so the extension does not {0} in it.", what),
     hint: t("Trust the workspace first (command Workspaces: Manage Workspace Trust)."),
   });

@@ -42,7 +42,7 @@ export function enginePorts(runDir: string, { engine, columns, search, isTrusted
 
 function untrusted(): UserError {
   return new UserError({
-    code: "unsupported",
+    code: "not-trusted",
     message: t("Rewards are code of this workspace, which is not trusted."),
     hint: t("Use Workspaces: Manage Workspace Trust first."),
   });

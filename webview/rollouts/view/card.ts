@@ -63,10 +63,11 @@ export function createCard(completion: CompletionView, group: GroupView, dispatc
       for (const fold of folds) if (fold.open !== isOpen) fold.open = isOpen;
     },
     showHighlight: (highlight) => {
-      const isShown = highlight?.source === "picture" && highlight.kind === "segment";
-      const segments = isShown ? [highlight.segment] : [];
+      const pointed = highlight?.source === "picture" ? highlight : null;
+      const segments = pointed?.kind === "segment" ? [pointed.segment] : [];
+      const box = pointed?.kind === "box" ? pointed.box : null;
       for (const { node: mention, token } of mentions) {
-        mention.classList.toggle("spoken-of", isShown && speaksOf(token, segments, null));
+        mention.classList.toggle("spoken-of", speaksOf(token, segments, box));
       }
     },
     focus: () => title.focus(),

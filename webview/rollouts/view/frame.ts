@@ -11,6 +11,7 @@ import type { OverlayColors, OverlayShape } from "../overlay.ts";
 import { currentFrame, currentTimeSec, shownCompletion, shownFrames, shownGroup } from "../state.ts";
 import type { FrameUris, Highlight, ViewerState } from "../state.ts";
 import { dragBoxes } from "./boxDrag.ts";
+import { pointAtBoxes } from "./boxPointing.ts";
 import type { Dispatch, View } from "./view.ts";
 
 type ShapeArgs = readonly [
@@ -32,7 +33,9 @@ export function createFrame(transport: HTMLElement, dispatch: Dispatch): View {
   new ResizeObserver(redraw).observe(box);
   onDidChangeTheme(redraw);
   explainLoading(image, message);
-  dragBoxes(box, () => shown, dispatch);
+  const current = (): ViewerState | null => shown;
+  dragBoxes(box, current, dispatch);
+  pointAtBoxes(box, () => shapes, current, dispatch);
 
   const renderGroup = whenChanged((group: GroupView | null) => {
     const video = group?.record.video ?? null;

@@ -22,6 +22,7 @@ import { createStrip } from "./strip.ts";
 import { createTimeline } from "./timeline.ts";
 import { createTokensView } from "./tokensView.ts";
 import { createTransport } from "./transport.ts";
+import { createTruthText } from "./truthText.ts";
 import type { Dispatch, View } from "./view.ts";
 
 export interface Page {
@@ -74,6 +75,7 @@ function createViews(dispatch: Dispatch, runCommand: (command: RunCommand) => vo
   const transport = createTransport(dispatch);
   const frame = createFrame(transport.node, dispatch);
   const inStage = [frame, createSeenView(dispatch), createOptions(dispatch), createStrip(dispatch)];
+  const truthText = createTruthText();
   const timeline = createTimeline(dispatch);
   const inspectors = [createCompareView(dispatch), createEditorView(dispatch), createTokensView(dispatch)];
   const nodesOf = (views: readonly View[]): readonly HTMLElement[] => views.map((view) => view.node);
@@ -82,10 +84,10 @@ function createViews(dispatch: Dispatch, runCommand: (command: RunCommand) => vo
   const message = element("div", { class: "page-message" });
   const stage = element("section", { class: "stage", label: t("Video") }, nodesOf([...inStage, timeline]));
   const body = element("main", { class: "body" }, [stage, cards.node]);
-  const main = element("div", { class: "main-column" }, [groupBar.node, message, body]);
+  const main = element("div", { class: "main-column" }, [groupBar.node, truthText.node, message, body]);
   const columns = element("div", { class: "columns" }, [list.node, main]);
   const views: readonly View[] = [
-    ...[header, list, groupBar, transport, ...inStage, timeline],
+    ...[header, list, groupBar, truthText, transport, ...inStage, timeline],
     ...[...inspectors, cards, shortcuts],
   ];
   return { views, nodes: [header.node, columns, shortcuts.node], groupBar, stage, body, cards, message };
