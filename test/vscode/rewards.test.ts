@@ -66,6 +66,21 @@ scene("a save scores the rollouts again, and says what has changed, at the lines
   await screenshot(page, "reward-rescored");
 });
 
+scene("a hover names the rollouts that take a line, and opens them", async () => {
+  await editorLine("const segment =")
+    .locator("span", { hasText: /^segment$/ })
+    .first()
+    .hover();
+  const hover = page.locator(".monaco-hover", { hasText: "24 of 48 rollouts" });
+  await hover
+    .locator("a", { hasText: /^\d+\/\d+\/\d+$/ })
+    .first()
+    .click();
+  const viewer = await webviewFrame(page, ".timeline");
+  await viewer.locator(".card.selected").waitFor();
+  await openFile(page, "overlap.ts");
+});
+
 scene("accepting keeps the scores beside the rollouts", async () => {
   await lens("Accept").click();
   await lens("accepted").waitFor();
@@ -98,6 +113,20 @@ scene("the debugger stops in a TypeScript reward at the recorded input, and draw
   await runCommand(page, "Debug: Stop");
   await running();
   await viewer.locator(".evidence-lane").waitFor({ state: "detached" });
+});
+
+scene("the debugger stops only on rollouts that meet a condition", async () => {
+  await openFile(page, "overlap.ts");
+  await runCommand(page, "RFT: Debug Reward Where…");
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: "The reward is below a number" }).click();
+  const least = page.locator(".quick-input-widget .quick-input-box input");
+  await page.locator(".quick-input-message", { hasText: "is below this number" }).waitFor();
+  await least.fill("0.3");
+  await least.press("Enter");
+  await stoppedAt("const segment =");
+  await page.locator(".debug-call-stack", { hasText: /overlap on \d+ rollouts/ }).waitFor();
+  await runCommand(page, "Debug: Stop");
+  await running();
 });
 
 scene("the debugger stops in a Python reward, without the Python extension", async () => {

@@ -101,6 +101,11 @@ scene("Start RFT Run shows rollouts while the run goes on", async () => {
     .locator(".pane-body .monaco-list-row", { hasText: /tiny.*step \d+\/400/ })
     .waitFor({ timeout: patienceMs });
   await page.locator(".statusbar-item", { hasText: /step \d+\/400/ }).waitFor({ timeout: patienceMs });
+  // In the specification the live values stand behind what they are about.
+  await openFile(page, `${tinyName}.rft.json`);
+  await page.locator(".editor-instance .view-line", { hasText: /\d+.of.400.done/ }).waitFor();
+  await screenshot(page, "live-values");
+  await page.locator(".tab", { hasText: "Rollouts: tiny" }).click();
 });
 
 scene("Stop Run ends it after a step with a checkpoint", async () => {

@@ -9,6 +9,8 @@ import type { VsCodeServer } from "./server.ts";
  */
 export const patienceMs = Number(process.env.TEST_PATIENCE_MS ?? 300_000);
 
+const quickInput = ".quick-input-widget .quick-input-box input";
+
 /** A window of VS Code in a headless browser. */
 export interface Workbench {
   readonly page: Page;
@@ -68,8 +70,10 @@ export function runCommand(page: Page, title: string): Promise<void> {
 
 /** Opens a file of the workspace through quick open. */
 export async function openFile(page: Page, name: string): Promise<void> {
-  await pick(page, "Control+P", name, name);
-  await page.locator(".editor-group-container.active .tab.active", { hasText: name }).waitFor();
+  await waitFor(`${name} to open`, patienceMs, async () => {
+    await pick(page, "Control+P", name, name);
+    return isSoonThere(page.locator(".editor-group-container.active .tab.active", { hasText: name }));
+  });
 }
 
 /**
@@ -105,23 +109,33 @@ async function pick(page: Page, key: string, text: string, row: string): Promise
 /** False, and the list closed, when the row does not come. */
 async function clickRow(page: Page, rows: Locator, row: string): Promise<boolean> {
   const wanted = rows.filter({ hasText: row }).first();
-  const isThere = await wanted
-    .waitFor({ timeout: 10_000 })
-    .then(() => true)
-    .catch(() => false);
+  const isThere = await isSoonThere(wanted);
   if (isThere) await wanted.click();
   else await page.keyboard.press("Escape");
   return isThere;
 }
 
+/** Long enough for a busy machine, and short enough to try again. */
+function isSoonThere(locator: Locator): Promise<boolean> {
+  return locator.waitFor({ timeout: 10_000 }).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function fillQuickInput(page: Page, key: string, text: string): Promise<Locator> {
-  await page.keyboard.press(key);
+  const input = page.locator(quickInput);
+  // A key is lost while the focus goes from one frame to another.
+  await waitFor("the quick input", patienceMs, async () => {
+    await page.keyboard.press(key);
+    return isSoonThere(input);
+  });
   return fillInput(page, text);
 }
 
 /** Types into the quick input that is open or about to be; answers its rows. */
 async function fillInput(page: Page, text: string): Promise<Locator> {
-  const input = page.locator(".quick-input-widget .quick-input-box input");
+  const input = page.locator(quickInput);
   await input.waitFor();
   await input.fill(text);
   return page.locator(".quick-input-list .monaco-list-row");

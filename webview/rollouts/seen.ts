@@ -83,7 +83,7 @@ function smallBoxes({ truthBoxes }: GroupView, widthPx: number, heightPx: number
     width: (box.x1 - box.x0) * widthPx,
     height: (box.y1 - box.y0) * heightPx,
   }));
-  const small = sizes.filter(({ width, height }) => width < mergedPatchPx || height < mergedPatchPx);
+  const small = sizes.filter(({ width, height }) => width < mergedPatchPx && height < mergedPatchPx);
   const [smallest] = [...small].sort((a, b) => a.width * a.height - b.width * b.height);
   if (smallest === undefined) return [];
   const size = `${smallest.width.toFixed(1)} × ${smallest.height.toFixed(1)} px`;
