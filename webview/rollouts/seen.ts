@@ -83,10 +83,10 @@ function smallBoxes({ truthBoxes }: GroupView, widthPx: number, heightPx: number
     width: (box.x1 - box.x0) * widthPx,
     height: (box.y1 - box.y0) * heightPx,
   }));
-  const small = sizes.filter(({ width, height }) => width < mergedPatchPx && height < mergedPatchPx);
+  const small = sizes.filter(({ width, height }) => width < mergedPatchPx || height < mergedPatchPx);
   const [smallest] = [...small].sort((a, b) => a.width * a.height - b.width * b.height);
   if (smallest === undefined) return [];
-  const size = `${smallest.width.toFixed(1)} × ${smallest.height.toFixed(1)} px`;
+  const size = `${tenths(smallest.width)} × ${tenths(smallest.height)} px`;
   return [
     sizes.length === 1
       ? t(
@@ -120,4 +120,9 @@ function trimmed(value: number): string {
 
 function seconds(timeSec: number | undefined): string {
   return timeSec === undefined ? "–" : `${timeSec.toFixed(2)} s`;
+}
+
+/** Rounded down, so that what is smaller than a patch reads as smaller. */
+function tenths(px: number): string {
+  return (Math.floor(10 * px) / 10).toFixed(1);
 }
