@@ -17,7 +17,7 @@ export async function runTypescript(file, args) {
     target: "node20",
     format: "esm",
     mainFields: ["module", "main"],
-    external: ["onnxruntime-node", "typescript"],
+    external: ["onnxruntime-node", "typescript", "esbuild", "playwright-core"],
     banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
     sourcemap: "inline",
     logLevel: "error",
