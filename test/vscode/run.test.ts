@@ -106,6 +106,7 @@ scene("Start RFT Run shows rollouts while the run goes on", async () => {
   await page.locator(".editor-instance .view-line", { hasText: /\d+.of.400.done/ }).waitFor();
   await screenshot(page, "live-values");
   await page.locator(".tab", { hasText: "Rollouts: tiny" }).click();
+  await viewer();
 });
 
 scene("Stop Run ends it after a step with a checkpoint", async () => {

@@ -9,7 +9,11 @@ import type { VsCodeServer } from "./server.ts";
  */
 export const patienceMs = Number(process.env.TEST_PATIENCE_MS ?? 300_000);
 
+/** Long enough for a busy machine, and short enough to try again. */
+const soonMs = 10_000;
+
 const quickInput = ".quick-input-widget .quick-input-box input";
+const quickInputRows = ".quick-input-list .monaco-list-row";
 
 /** A window of VS Code in a headless browser. */
 export interface Workbench {
@@ -72,7 +76,8 @@ export function runCommand(page: Page, title: string): Promise<void> {
 export async function openFile(page: Page, name: string): Promise<void> {
   await waitFor(`${name} to open`, patienceMs, async () => {
     await pick(page, "Control+P", name, name);
-    return isSoonThere(page.locator(".editor-group-container.active .tab.active", { hasText: name }));
+    const tab = page.locator(".editor-group-container.active .tab.active", { hasText: name });
+    return succeeds(tab.waitFor({ timeout: soonMs }));
   });
 }
 
@@ -85,7 +90,7 @@ export async function chooseDarkTheme(page: Page): Promise<void> {
   await waitFor(`"${theme}" to choose`, patienceMs, async () => {
     await runCommand(page, "Preferences: Color Theme");
     // A list that opens before the themes are known stays without them.
-    return clickRow(page, await fillInput(page, theme), theme);
+    return (await fillInput(page, theme)) && clickRow(page, page.locator(quickInputRows), theme);
   });
   await page.locator(".monaco-workbench.vscode-theme-defaults-themes-dark_modern-json").waitFor();
 }
@@ -109,36 +114,34 @@ async function pick(page: Page, key: string, text: string, row: string): Promise
 /** False, and the list closed, when the row does not come. */
 async function clickRow(page: Page, rows: Locator, row: string): Promise<boolean> {
   const wanted = rows.filter({ hasText: row }).first();
-  const isThere = await isSoonThere(wanted);
-  if (isThere) await wanted.click();
-  else await page.keyboard.press("Escape");
-  return isThere;
+  const isClicked = await succeeds(wanted.click({ timeout: soonMs }));
+  if (!isClicked) await page.keyboard.press("Escape");
+  return isClicked;
 }
 
-/** Long enough for a busy machine, and short enough to try again. */
-function isSoonThere(locator: Locator): Promise<boolean> {
-  return locator.waitFor({ timeout: 10_000 }).then(
+/** Opens the quick input with a key and types into it; answers its rows. */
+async function fillQuickInput(page: Page, key: string, text: string): Promise<Locator> {
+  await waitFor("the quick input", patienceMs, async () => {
+    await page.keyboard.press(key);
+    return fillInput(page, text);
+  });
+  return page.locator(quickInputRows);
+}
+
+/**
+ * Types into the quick input that is open or about to be. False when it does not come, or goes again: a key is lost while
+ * the focus goes from one frame to another, and a webview that has just loaded takes the focus.
+ */
+async function fillInput(page: Page, text: string): Promise<boolean> {
+  const input = page.locator(quickInput);
+  return (await succeeds(input.fill(text, { timeout: soonMs }))) && input.isVisible();
+}
+
+async function succeeds(action: Promise<void>): Promise<boolean> {
+  return action.then(
     () => true,
     () => false,
   );
-}
-
-async function fillQuickInput(page: Page, key: string, text: string): Promise<Locator> {
-  const input = page.locator(quickInput);
-  // A key is lost while the focus goes from one frame to another.
-  await waitFor("the quick input", patienceMs, async () => {
-    await page.keyboard.press(key);
-    return isSoonThere(input);
-  });
-  return fillInput(page, text);
-}
-
-/** Types into the quick input that is open or about to be; answers its rows. */
-async function fillInput(page: Page, text: string): Promise<Locator> {
-  const input = page.locator(quickInput);
-  await input.waitFor();
-  await input.fill(text);
-  return page.locator(".quick-input-list .monaco-list-row");
 }
 
 /** The frame of a webview's own document that holds a selector: VS Code nests it in two frames of its own. */
