@@ -324,6 +324,8 @@ test("a box that the pointer is in marks the mentions of it", async () => {
     const marked = await page.locator(".card").first().locator(".spoken-of").allInnerTexts();
     assert.ok(marked.length > 0);
     for (const text of marked) assert.match(text, new RegExp(`^\\[${box.x0.toFixed(1)}`));
+    // It is drawn as what it is; a second outline would stay behind when the clip goes on.
+    assert.doesNotMatch((await page.locator(".frame-overlay").getAttribute("data-boxes")) ?? "", /highlight/);
     await page.locator(".question").hover();
     await settle(page);
     assert.equal(await page.locator(".spoken-of").count(), 0);

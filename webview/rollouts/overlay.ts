@@ -24,7 +24,7 @@ export interface OverlayExtras {
 
 export type Tone = "positive" | "negative" | "neutral";
 
-/** The boxes to draw at a time, from back to front: other completions, the selected one, truth, a hovered box. Truth is
+/** The boxes to draw at a time, from back to front: other completions, the selected one, truth, the box of a mention. Truth is
  * dashed and on top, so that both are seen when they coincide. */
 export function overlayShapes(
   group: GroupView,
@@ -43,7 +43,8 @@ export function overlayShapes(
   if (selected !== null) add("prediction", boxAt(selected.boxes, timeSec), toneOf(selected));
   add("truth", boxAt(group.truthBoxes, timeSec), "neutral");
   for (const { role, box } of evidenceBoxes(evidence, group, timeSec)) add(`evidence-${role}`, box, "neutral");
-  if (highlight?.kind === "box") add("highlight", highlight.box, "neutral");
+  // A box that is pointed at in the picture is drawn already.
+  if (highlight?.kind === "box" && highlight.source === "text") add("highlight", highlight.box, "neutral");
   return shapes;
 }
 

@@ -11,6 +11,7 @@ export function pointAtBoxes(
   dispatch: Dispatch,
 ): void {
   frame.addEventListener("pointermove", (event) => {
+    if (event.buttons !== 0) return; // a box is being dragged
     const { left, top, width, height } = frame.getBoundingClientRect();
     const x = (event.clientX - left) / Math.max(1, width);
     const y = (event.clientY - top) / Math.max(1, height);
