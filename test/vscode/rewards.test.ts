@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import type { Browser, Locator, Page } from "playwright-core";
-import { brevityText, makeRewardWorkspace, overlapFile, overlapText } from "./rewardWorkspace.ts";
+import { makeRewardWorkspace, overlapFile } from "./rewardWorkspace.ts";
 import { startServer, type VsCodeServer } from "./server.ts";
+import { story } from "./story.ts";
 import { onlyRunDir } from "./tinyWorkspace.ts";
 import {
+  answerInput,
   chooseDarkTheme,
+  chooseRow,
   launchBrowser,
   openFile,
   openWorkbench,
@@ -16,7 +19,6 @@ import {
   screenshot,
   waitFor,
   webviewFrame,
-  withPictureOnFailure,
 } from "./workbench.ts";
 
 /** The editor in front. */
@@ -28,7 +30,10 @@ let server: VsCodeServer;
 let browser: Browser;
 let workspace: string;
 let page: Page;
-let failedScene: string | null = null;
+const scene = story(
+  () => page,
+  () => server,
+);
 
 before(async () => {
   workspace = await makeRewardWorkspace();
@@ -118,13 +123,16 @@ scene("the debugger stops in a TypeScript reward at the recorded input, and draw
 scene("the debugger stops only on rollouts that meet a condition", async () => {
   await openFile(page, "overlap.ts");
   await runCommand(page, "RFT: Debug Reward Where…");
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: "The reward is below a number" }).click();
-  const least = page.locator(".quick-input-widget .quick-input-box input");
-  await page.locator(".quick-input-message", { hasText: "is below this number" }).waitFor();
-  await least.fill("0.3");
-  await least.press("Enter");
+  await chooseRow(page, "The reward is below a number");
+  await answerInput(page, "is below this number", "0.3");
   await stoppedAt("const segment =");
   await page.locator(".debug-call-stack", { hasText: /overlap on \d+ rollouts/ }).waitFor();
+  await runCommand(page, "Debug: Stop");
+  await running();
+  await runCommand(page, "RFT: Debug Reward Where…");
+  await chooseRow(page, "Two rewards disagree");
+  await chooseRow(page, "brevity");
+  await stoppedAt("const segment =");
   await runCommand(page, "Debug: Stop");
   await running();
 });
@@ -143,7 +151,7 @@ scene("a rollout that is pinned in the viewer is a test, which fails when the re
   const viewer = await webviewFrame(page, ".timeline");
   await viewer.locator(".card-menu-button").first().click();
   await viewer.locator(".card-menu-item", { hasText: "Pin" }).click();
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: "brevity" }).first().click();
+  await chooseRow(page, "brevity");
   await page.locator(".tab.active", { hasText: "rewards.cases.jsonl" }).waitFor();
   await runCommand(page, "Testing: Focus on Test Explorer View");
   await page.locator(".test-explorer .monaco-list-row", { hasText: "rewards.cases.jsonl" }).waitFor();
@@ -157,6 +165,25 @@ scene("a rollout that is pinned in the viewer is a test, which fails when the re
   await difference.locator(".editor.original .view-line", { hasText: "0." }).first().waitFor();
   await difference.locator(".editor.modified .view-line", { hasText: "0." }).first().waitFor();
   await screenshot(page, "case-failed");
+});
+
+scene("cases run again with every save, where that is wished", async () => {
+  await runCommand(page, "Test: Start Continuous Run");
+  await openFile(page, "brevity.py");
+  await edit("2.0 / (1 + words)", "1.0 / (1 + words)");
+  await page.locator(".test-explorer .codicon-testing-passed-icon").first().waitFor();
+  await runCommand(page, "Test: Stop Continuous Run");
+});
+
+scene("the debugger stops at the line that raises an error", async () => {
+  await openFile(page, "brevity.py");
+  await edit("1.0 / (1 + words)", "1.0 / (words - words)");
+  await lens(/error/).waitFor();
+  await runCommand(page, "RFT: Debug Reward Where…");
+  await chooseRow(page, "The reward raises an error");
+  await stoppedAt("words - words");
+  await runCommand(page, "Debug: Stop");
+  await running();
 });
 
 scene("without trust rollouts are shown, and no code of the workspace runs", async () => {
@@ -196,15 +223,6 @@ scene("without trust rollouts are shown, and no code of the workspace runs", asy
   await waitFor("the code to run", patienceMs, () => fs.existsSync(marker));
 });
 
-function scene(name: string, steps: () => Promise<void>): void {
-  test(name, async () => {
-    if (failedScene !== null) throw new Error(`not played, since "${failedScene}" failed`);
-    failedScene = name;
-    await withPictureOnFailure(name.replace(/\W+/g, "-"), () => page, server, steps);
-    failedScene = null;
-  });
-}
-
 function runDir(): string {
   return onlyRunDir(workspace) ?? assert.fail("no run folder");
 }
@@ -228,11 +246,11 @@ function lineTexts(): Promise<string[]> {
 
 /** Changes the file on the disk's side of the editor: through the editor, with replace, and saves. */
 async function edit(before: string, after: string): Promise<void> {
+  const text = (await editorLine(before).innerText()).replaceAll("\u00a0", " ");
   await editorLine(before).click();
   await page.keyboard.press("Home");
   await page.keyboard.press("Shift+End");
-  const text = `${overlapText}${brevityText}`.split("\n").find((line) => line.includes(before));
-  await page.keyboard.insertText((text ?? assert.fail(before)).trim().replace(before, after));
+  await page.keyboard.insertText(text.trim().replace(before, after));
   await page.keyboard.press("Control+S");
 }
 

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import type { Browser, Frame, Page } from "playwright-core";
 import type { GroupRecord } from "../../src/protocol/records.ts";
 import { paintedArea, pixelAt } from "./pixels.ts";
 import { startServer, type VsCodeServer } from "./server.ts";
+import { story } from "./story.ts";
 import {
   endRun,
   makeTinyWorkspace,
@@ -26,7 +27,6 @@ import {
   screenshot,
   waitFor,
   webviewFrame,
-  withPictureOnFailure,
 } from "./workbench.ts";
 
 // One story in one window: each test goes on where the one before ended.
@@ -36,7 +36,10 @@ let browser: Browser;
 let workspace: string;
 let page: Page;
 let runDir: string;
-let failedScene: string | null = null;
+const scene = story(
+  () => page,
+  () => server,
+);
 
 before(async () => {
   workspace = await makeTinyWorkspace();
@@ -247,15 +250,6 @@ scene("the dashboard draws the run, and opens the rollouts of a point", async ()
   await waitFor("the rollouts of step 2", patienceMs, async () => (await shownStep(rollouts)) === 2);
   await screenshot(page, "dashboard-with-rollouts");
 });
-
-function scene(name: string, steps: () => Promise<void>): void {
-  test(name, async () => {
-    if (failedScene !== null) throw new Error(`not played, since "${failedScene}" failed`);
-    failedScene = name;
-    await withPictureOnFailure(name.replace(/\W+/g, "-"), () => page, server, steps);
-    failedScene = null;
-  });
-}
 
 function viewer(): Promise<Frame> {
   return webviewFrame(page, ".timeline");

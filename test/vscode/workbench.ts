@@ -111,6 +111,19 @@ async function pick(page: Page, key: string, text: string, row: string): Promise
   );
 }
 
+/** Chooses a row of the quick input that a command has opened. */
+export async function chooseRow(page: Page, row: string): Promise<void> {
+  await page.locator(quickInputRows, { hasText: row }).first().click();
+}
+
+/** Answers the input box that a command has opened, once it shows a text of its own. */
+export async function answerInput(page: Page, shown: string, answer: string): Promise<void> {
+  await page.locator(".quick-input-widget", { hasText: shown }).waitFor();
+  const input = page.locator(quickInput);
+  await input.fill(answer);
+  await input.press("Enter");
+}
+
 /** False, and the list closed, when the row does not come. */
 async function clickRow(page: Page, rows: Locator, row: string): Promise<boolean> {
   const wanted = rows.filter({ hasText: row }).first();

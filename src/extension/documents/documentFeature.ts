@@ -170,7 +170,9 @@ export class DocumentFeature implements Disposable {
       authority: this.services.extensionId,
       path: `/rollout/${run}/${rolloutId(rest)}`,
     });
-    await vscode.env.clipboard.writeText((await vscode.env.asExternalUri(uri)).toString());
+    const outside = await vscode.env.asExternalUri(uri);
+    // Encoded a second time, the query that VS Code has added could not be read.
+    await vscode.env.clipboard.writeText(outside.toString(true).replace(/\s/g, encodeURIComponent));
     vscode.window.setStatusBarMessage(`$(link) ${t("Link to the rollout copied")}`, 3000);
   }
 
