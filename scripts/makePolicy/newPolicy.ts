@@ -3,6 +3,7 @@ import path from "node:path";
 import { elementCount } from "../../src/engine/graph/types.ts";
 import { readCheckpoint, type Weights } from "../../src/engine/policy/checkpoint.ts";
 import { readPolicyConfig } from "../../src/engine/policy/config.ts";
+import { defaultMicroBatchBytes } from "../../src/engine/policy/microBatch.ts";
 import { parameterSpecs } from "../../src/engine/policy/parameters.ts";
 import type { Policy } from "../../src/engine/policy/policy.ts";
 import { readTokenizer } from "../../src/engine/policy/tokenizer.ts";
@@ -32,7 +33,15 @@ export async function reopenPolicy(dir: string, threads: number): Promise<Policy
 
 function unadapted(threads: number) {
   const graphs = new GraphCache({ threads });
-  return { lora: null, adapters: new Map(), reference: null, freezeVision: false, graphs, visualCache: new Map() };
+  return {
+    lora: null,
+    adapters: new Map(),
+    reference: null,
+    freezeVision: false,
+    graphs,
+    microBatchBytes: defaultMicroBatchBytes,
+    visualCache: new Map(),
+  };
 }
 
 /** Texts whose words become tokens: the tasks' own, and every number that an answer can hold. */

@@ -1,4 +1,5 @@
 import type { Value } from "../../src/engine/graph/types.ts";
+import { addGradients } from "../../src/engine/autodiff/gradient.ts";
 import { addGradientOutputs } from "../../src/engine/policy/accumulate.ts";
 import type { PolicyConfig } from "../../src/engine/policy/config.ts";
 import { parameterSpecs } from "../../src/engine/policy/parameters.ts";
@@ -161,7 +162,7 @@ function buildSight(config: PolicyConfig, grid: Grid) {
     ),
   );
   const loss = losses.reduce((a, b) => g.add(a, b));
-  addGradientOutputs(p, loss, visionPart(config));
+  addGradientOutputs(p, visionPart(config), (weights) => addGradients(g, loss, weights));
   return g;
 }
 

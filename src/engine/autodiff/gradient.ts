@@ -12,9 +12,21 @@ import { gradientRules, noGradient } from "./rules.ts";
  */
 export function addGradients(g: GraphBuilder, loss: Value, parameters: readonly Value[]): readonly Value[] {
   if (loss.shape.length !== 0) throw new Error(`internal: loss of shape [${loss.shape.join(",")}] is not a scalar`);
+  return addVectorJacobian(g, [[loss, g.constant(1)]], parameters);
+}
+
+/**
+ * The same from cotangents of several values: the gradient of the sum of their products with them.
+ * @param seeds values of the graph, each with its cotangent of the same shape
+ */
+export function addVectorJacobian(
+  g: GraphBuilder,
+  seeds: readonly (readonly [value: Value, cotangent: Value])[],
+  parameters: readonly Value[],
+): readonly Value[] {
   const forward = [...g.nodes];
   const needed = valuesThatDependOn(forward, parameters);
-  const cotangents = new Map<string, Value>([[loss.name, g.constant(1)]]);
+  const cotangents = new Map(seeds.map(([value, cotangent]) => [value.name, cotangent]));
 
   for (const node of forward.reverse()) {
     if (!node.outputs.some((o) => needed.has(o.name) && cotangents.has(o.name))) continue;

@@ -23,7 +23,8 @@ import { completionMeans, updateMetrics } from "../grpo/updateMetrics.ts";
 import { hashCheckpoint } from "../policy/checkpoint.ts";
 import { preparePrompt, type PreparedPrompt } from "../policy/preparedPrompt.ts";
 import { applyGradients, clearGradients } from "../policy/trainer.ts";
-import { sampleGroups, type Completion } from "../rollout/sampler.ts";
+import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
+import { sampleGroups, type Completion, type GroupRequest } from "../rollout/sampler.ts";
 import { onnxruntimeVersion } from "../runtime/session.ts";
 import { accumulateTarget, type SftTarget } from "../sft/sftStep.ts";
 import { createClipLoader, type ClipLoader } from "../video/clipLoader.ts";
@@ -41,6 +42,8 @@ interface KeptGroup {
   readonly prompt: PreparedPrompt;
   readonly completions: readonly Completion[];
   refLogprobs_G_T: readonly Float32Array[] | null;
+  /** The prompt's keys and values; null once the weights have changed. */
+  kv: PromptKv | null;
 }
 
 /** The policy on onnxruntime in this process. */
@@ -103,11 +106,16 @@ async function sample(opened: Opened, params: SampleParams, kept: Map<string, Ke
     const prompt = prepared[i];
     return prompt === undefined || "code" in prompt ? [] : [{ request, prompt }];
   });
-  const requests = ready.map(({ request, prompt }) => ({ prompt, seed: request.seed }));
+  const requests: Required<GroupRequest>[] = [];
+  for (const { request, prompt } of ready)
+    requests.push({ prompt, seed: request.seed, kv: await computePromptKv(policy, prompt) });
   const options = { ...params.sampling, groupSize: params.groupSize };
   const sampled = requests.length === 0 ? [] : await sampleGroups(policy, requests, options);
   const byKey = new Map(
-    ready.map(({ request, prompt }, i) => [request.key, { prompt, completions: sampled[i] ?? [] }]),
+    ready.map(({ request, prompt }, i) => [
+      request.key,
+      { prompt, completions: sampled[i] ?? [], kv: requests[i]?.kv ?? null },
+    ]),
   );
   return params.prompts.map(({ key }, i): SampledGroup => {
     const group = byKey.get(key);
@@ -151,7 +159,9 @@ async function update(opened: Opened, params: UpdateParams, kept: Map<string, Ke
   const outcomes: GroupOutcome[] = [];
   for (const { group, scored } of groups) {
     if (spec.beta > 0) group.refLogprobs_G_T ??= await referenceLogprobs(policy, scored, spec.temperature);
-    outcomes.push(await accumulateGroup(policy, optimizer, scored, group.refLogprobs_G_T, totals, spec));
+    const { refLogprobs_G_T, kv } = group;
+    outcomes.push(await accumulateGroup(policy, optimizer, scored, refLogprobs_G_T, totals, spec, kv ?? undefined));
+    group.kv = null; // and its memory is free for the next group
   }
   const loss = outcomes.reduce((sum, outcome) => sum + outcome.loss, 0);
   const gradNorm = await applyOrClear(opened, loss, params.learningRate, spec.weightDecay);

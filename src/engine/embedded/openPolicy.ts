@@ -4,6 +4,7 @@ import { elementCount } from "../graph/types.ts";
 import { readCheckpoint, type Weights } from "../policy/checkpoint.ts";
 import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
 import type { PolicyConfig } from "../policy/config.ts";
+import { defaultMicroBatchBytes } from "../policy/microBatch.ts";
 import type { Policy } from "../policy/policy.ts";
 import { readTokenizer } from "../policy/tokenizer.ts";
 import { createOptimizer, loadTrainingState, type OptimizerState } from "../policy/trainer.ts";
@@ -39,6 +40,7 @@ export async function openPolicy(
     reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,
     freezeVision: spec.policy.freezeVision,
     graphs: new GraphCache({ threads }),
+    microBatchBytes: defaultMicroBatchBytes,
     visualCache: new Map(),
   };
   const optimizer = createOptimizer(policy, {

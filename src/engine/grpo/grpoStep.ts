@@ -1,9 +1,12 @@
 import type { GrpoSpec } from "../../protocol/spec.ts";
+import { shapeKey, type CompletionsShape } from "../policy/completionLogprobs.ts";
+import { microBatches } from "../policy/microBatch.ts";
 import { completionBatch, layOut, spreadOverTokens, unpad, type CompletionBatch } from "../policy/completionBatch.ts";
 import type { Policy } from "../policy/policy.ts";
 import { weightFeeds } from "../policy/policy.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
-import { gradientBuffers, groupFeeds, groupShapeOf, shapeKey, type OptimizerState } from "../policy/trainer.ts";
+import { computePromptKv, zeroPromptKv, type PromptKv } from "../policy/promptKv.ts";
+import { accumulatePrompt, completionFeeds, runAccumulate, type OptimizerState } from "../policy/trainer.ts";
 import { buildGrpoAccumulate, buildLogprobs } from "./lossGraph.ts";
 import { tokenWeight, type StepTotals } from "./lossWeights.ts";
 
@@ -48,19 +51,25 @@ export async function referenceLogprobs(
   group: ScoredGroup,
   temperature: number,
 ): Promise<Float32Array[]> {
-  const batch = batchOf(policy, group);
-  const shape = groupShapeOf(policy, group.prompt, batch, false);
-  const graph = await policy.graphs.get(`logprobs/${shapeKey(shape)}`, () =>
-    buildLogprobs(policy.config, policy.lora, shape),
-  );
-  const feeds = await groupFeeds(policy, group.prompt, batch, shape, temperature, "reference");
-  const { logprobs } = await graph.run({ ...weightFeeds(policy, graph, "reference"), ...feeds });
-  return unpad(batch, floats(logprobs));
+  const kv = await computePromptKv(policy, group.prompt, "reference");
+  const found: Float32Array[] = [];
+  for (const part of partsOf(policy, group)) {
+    const batch = batchOf(policy, part.group);
+    const shape = shapeOf(part.group, batch);
+    const graph = await policy.graphs.get(`logprobs/${shapeKey(shape)}`, () =>
+      buildLogprobs(policy.config, policy.lora, shape),
+    );
+    const feeds = completionFeeds(policy, group.prompt, kv, batch, temperature);
+    const { logprobs } = await graph.run({ ...weightFeeds(policy, graph, "reference"), ...feeds });
+    found.push(...unpad(batch, floats(logprobs)));
+  }
+  return found;
 }
 
 /**
- * Adds the gradients of one group to the optimizer's buffers.
+ * Adds the gradients of one group to the optimizer's buffers: its completions in micro-batches, then the prompt once.
  * @param refLogprobs_G_T null leaves the KL term out
+ * @param kv the prompt's keys and values under the present weights, where they are known
  */
 export async function accumulateGroup(
   policy: Policy,
@@ -69,39 +78,80 @@ export async function accumulateGroup(
   refLogprobs_G_T: readonly Float32Array[] | null,
   totals: StepTotals,
   spec: GrpoSpec,
+  kv?: PromptKv,
 ): Promise<GroupOutcome> {
-  const batch = batchOf(policy, group);
-  const shape = groupShapeOf(policy, group.prompt, batch, true);
-  const options = { importanceSamplingLevel: spec.importanceSamplingLevel, hasReference: refLogprobs_G_T !== null };
-  const key = `grpo/${options.importanceSamplingLevel}/${options.hasReference}/${shapeKey(shape)}`;
-  const graph = await policy.graphs.get(key, () =>
-    buildGrpoAccumulate(policy.config, policy.lora, shape, optimizer.trainable, options),
-  );
-  const buffers = gradientBuffers(optimizer);
-  const feeds = {
-    ...weightFeeds(policy, graph),
-    ...(await groupFeeds(policy, group.prompt, batch, shape, spec.temperature)),
-    ...lossFeeds(group, batch, refLogprobs_G_T, totals, spec),
-    ...buffers.feeds,
-  };
-  const outputs = await graph.run(feeds, buffers.into);
-  return {
-    loss: Number(outputs["loss"]?.[0]),
-    logprobs_G_T: unpad(batch, floats(outputs["logprobs"])),
-    entropies_G_T: unpad(batch, floats(outputs["entropies"])),
-    refLogprobs_G_T,
-  };
+  const known = kv ?? (await computePromptKv(policy, group.prompt));
+  const promptGradient = zeroPromptKv(policy.config, group.prompt);
+  const logprobs_G_T: Float32Array[] = [];
+  const entropies_G_T: Float32Array[] = [];
+  let loss = 0;
+  const tokens = weightedTokens(group);
+  for (const { group: part, indices } of partsOf(policy, group)) {
+    const batch = batchOf(policy, part);
+    const ref_G_T = refLogprobs_G_T === null ? null : picked(refLogprobs_G_T, indices);
+    const shape = shapeOf(part, batch);
+    const feeds = {
+      ...completionFeeds(policy, group.prompt, known, batch, spec.temperature),
+      ...lossFeeds(part, batch, ref_G_T, totals, spec, tokens),
+    };
+    const options = { importanceSamplingLevel: spec.importanceSamplingLevel, hasReference: ref_G_T !== null };
+    const key = `grpo/${options.importanceSamplingLevel}/${options.hasReference}/${shapeKey(shape)}`;
+    const build = () => buildGrpoAccumulate(policy.config, policy.lora, shape, optimizer.trainable, options);
+    const outputs = await runAccumulate(policy, optimizer, key, build, feeds, promptGradient);
+    loss += Number(outputs["loss"]?.[0]);
+    logprobs_G_T.push(...unpad(batch, floats(outputs["logprobs"])));
+    entropies_G_T.push(...unpad(batch, floats(outputs["entropies"])));
+  }
+  await accumulatePrompt(policy, optimizer, group.prompt, promptGradient);
+  return { loss, logprobs_G_T, entropies_G_T, refLogprobs_G_T };
 }
 
-/** Numbers of the loss beside the policy's: all zero where a completion takes no part. */
+/** The completions of a group that are computed together. */
+interface GroupPart {
+  readonly group: ScoredGroup;
+  /** Of its completions in the whole group. */
+  readonly indices: readonly number[];
+}
+
+function partsOf(policy: Policy, group: ScoredGroup): readonly GroupPart[] {
+  const lengths_G = group.tokens_G_T.map((tokens) => tokens.length);
+  return microBatches(policy.config, group.prompt.paddedLength, lengths_G, policy.microBatchBytes).map((indices) => ({
+    indices,
+    group: {
+      prompt: group.prompt,
+      tokens_G_T: picked(group.tokens_G_T, indices),
+      oldLogprobs_G_T: picked(group.oldLogprobs_G_T, indices),
+      advantages_G: picked(group.advantages_G, indices),
+      isMasked_G: picked(group.isMasked_G, indices),
+    },
+  }));
+}
+
+function picked<T>(items: readonly T[], indices: readonly number[]): T[] {
+  // SAFETY: indices are places of the list; `undefined` is no element of it.
+  return indices.map((i) => items[i] as T);
+}
+
+function shapeOf({ prompt }: ScoredGroup, batch: CompletionBatch): CompletionsShape {
+  return { promptLength: prompt.paddedLength, count: batch.groupSize, completionLength: batch.length };
+}
+
+function weightedTokens(group: ScoredGroup): number {
+  return group.tokens_G_T.reduce((sum, tokens, k) => sum + (hasWeight(group, k) ? tokens.length : 0), 0);
+}
+
+/**
+ * Numbers of the loss beside the policy's: all zero where a completion takes no part.
+ * @param groupTokens tokens with weight of the whole group, of which these completions may be a part
+ */
 export function lossFeeds(
   group: ScoredGroup,
   batch: CompletionBatch,
   refLogprobs_G_T: readonly Float32Array[] | null,
   totals: StepTotals,
   spec: GrpoSpec,
+  groupTokens = weightedTokens(group),
 ): Record<string, Float32Array> {
-  const groupTokens = batch.lengths_G.reduce((sum, length, k) => sum + (hasWeight(group, k) ? length : 0), 0);
   const weight = (k: number): number =>
     hasWeight(group, k)
       ? tokenWeight(spec.lossType, batch.lengths_G[k] ?? 1, groupTokens, totals, spec.maxCompletionLength)

@@ -3,7 +3,7 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import { finishAccumulate } from "../policy/accumulate.ts";
 import type { PolicyConfig } from "../policy/config.ts";
-import { addGroupLogprobs, type GroupShape } from "../policy/groupLogprobs.ts";
+import { addCompletionLogprobs, type CompletionsShape } from "../policy/completionLogprobs.ts";
 import type { LoraConfig } from "../policy/lora.ts";
 import type { TrainableSpec } from "../policy/optimizerGraph.ts";
 import { PolicyGraph } from "../policy/policyGraph.ts";
@@ -15,30 +15,31 @@ export interface GrpoLossOptions {
 }
 
 /**
- * *Accumulate*: the GRPO loss of one group and its gradients, added to what earlier groups of the step left.
+ * *Accumulate*: the GRPO loss of completions of one prompt and its gradients, added to what earlier ones of the step left.
  *
- * Inputs beside those of `addGroupLogprobs`, each [G * C]: `old_logprobs`, `ref_logprobs`, `advantages`, `loss_weights`
+ * Inputs beside those of `addCompletionLogprobs`, each [G * C]: `old_logprobs`, `ref_logprobs`, `advantages`, `loss_weights`
  * (see lossWeights.ts; 0 on padding), `sequence_weights` (1 / length on a completion's tokens, for sequence-level ratios);
- * scalars `clip_low`, `clip_high`, `beta`; `grad.<name>` a trainable tensor.
- * Outputs: `loss`, `logprobs`, `entropies`, `new_grad.<name>`; the last may be written over their inputs.
+ * scalars `clip_low`, `clip_high`, `beta`; `grad.<name>` a trainable tensor, `d_k.<layer>`, `d_v.<layer>`.
+ * Outputs: `loss`, `logprobs`, `entropies`, `new_grad.<name>`, `new_d_k.<layer>`, `new_d_v.<layer>` (see finishAccumulate);
+ * gradients may be written over their inputs.
  */
 export function buildGrpoAccumulate(
   config: PolicyConfig,
   lora: LoraConfig | null,
-  shape: GroupShape,
+  shape: CompletionsShape,
   trainable: readonly TrainableSpec[],
   options: GrpoLossOptions,
 ): Graph {
   const p = new PolicyGraph("grpo_accumulate", config, lora);
-  const { logprobs_N, entropies_N } = addGroupLogprobs(p, shape);
-  const loss = addGrpoLoss(p.g, logprobs_N, shape, options);
-  return finishAccumulate(p, loss, logprobs_N, entropies_N, trainable);
+  const computed = addCompletionLogprobs(p, shape);
+  const loss = addGrpoLoss(p.g, computed.logprobs_N, shape, options);
+  return finishAccumulate(p, loss, computed, trainable);
 }
 
 /** The same without a loss: `logprobs` and `entropies`, for the reference policy. */
-export function buildLogprobs(config: PolicyConfig, lora: LoraConfig | null, shape: GroupShape): Graph {
+export function buildLogprobs(config: PolicyConfig, lora: LoraConfig | null, shape: CompletionsShape): Graph {
   const p = new PolicyGraph("logprobs", config, lora);
-  const { logprobs_N, entropies_N } = addGroupLogprobs(p, shape);
+  const { logprobs_N, entropies_N } = addCompletionLogprobs(p, shape);
   p.g.output("logprobs", logprobs_N);
   p.g.output("entropies", entropies_N);
   return p.g;
@@ -49,7 +50,12 @@ export function buildLogprobs(config: PolicyConfig, lora: LoraConfig | null, sha
  * with r_t = exp(logprob - old logprob), a sequence's mean of the exponent when the ratio is one a sequence (GSPO), and
  * kl_t = exp(ref - logprob) - (ref - logprob) - 1 (K3; TRL GRPOTrainer._compute_loss).
  */
-export function addGrpoLoss(g: GraphBuilder, logprobs_N: Value, shape: GroupShape, options: GrpoLossOptions): Value {
+export function addGrpoLoss(
+  g: GraphBuilder,
+  logprobs_N: Value,
+  shape: CompletionsShape,
+  options: GrpoLossOptions,
+): Value {
   const input = (name: string): Value => g.input(name, logprobs_N.shape);
   const [old, advantages, weights] = [input("old_logprobs"), input("advantages"), input("loss_weights")];
   const one = g.constant(1);
@@ -77,9 +83,9 @@ function meanOfSequence(
   g: GraphBuilder,
   x_N: Value,
   weights_N: Value,
-  { groupSize, completionLength }: GroupShape,
+  { count, completionLength }: CompletionsShape,
 ): Value {
-  const grouped = g.reshape(g.mul(x_N, weights_N), [groupSize, completionLength]);
-  const mean = g.expand(g.reduceSum(grouped, [1]), [groupSize, completionLength]);
+  const grouped = g.reshape(g.mul(x_N, weights_N), [count, completionLength]);
+  const mean = g.expand(g.reduceSum(grouped, [1]), [count, completionLength]);
   return g.reshape(mean, x_N.shape);
 }

@@ -22,6 +22,8 @@ export interface Policy {
   readonly reference: Weights | null;
   readonly freezeVision: boolean;
   readonly graphs: GraphCache;
+  /** What the activations of one micro-batch may take; see `microBatches`. */
+  readonly microBatchBytes: number;
   /** Visual embeddings of clips seen before, while the vision tower does not change; by frame set. */
   readonly visualCache: Map<string, Float32Array>;
 }

@@ -25,6 +25,11 @@ export class PolicyGraph {
     return this.#shapes.has(name);
   }
 
+  /** Whether the graph so far reads a weight. */
+  uses(name: string): boolean {
+    return this.#weights.has(name);
+  }
+
   weight(name: string): Value {
     const known = this.#weights.get(name);
     if (known !== undefined) return known;

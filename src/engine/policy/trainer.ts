@@ -1,11 +1,12 @@
 import path from "node:path";
-import { elementCount } from "../graph/types.ts";
+import { elementCount, type Graph } from "../graph/types.ts";
 import type { Feeds, TensorData } from "../runtime/session.ts";
 import { completionMask, completionRotaryOf, type PreparedPrompt } from "./preparedPrompt.ts";
 import type { CompletionBatch } from "./completionBatch.ts";
-import type { GroupShape } from "./groupLogprobs.ts";
 import { buildAdamW, type AdamWOptions, type TrainableSpec } from "./optimizerGraph.ts";
-import { isVisionFixed, tensorOf, trainableSpecs, visualEmbedding, type Policy } from "./policy.ts";
+import { isVisionFixed, tensorOf, trainableSpecs, visualEmbedding, weightFeeds, type Policy } from "./policy.ts";
+import { buildPromptBackward } from "./prefill.ts";
+import { promptKvFeeds, type PromptKv } from "./promptKv.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 import { visionFeeds } from "./visionTower.ts";
 
@@ -26,44 +27,17 @@ export function createOptimizer(policy: Policy, options: AdamWOptions): Optimize
   return { trainable, gradients: zeros(), m: zeros(), v: zeros(), options, step: 0 };
 }
 
-/** Sizes of the training graph of a group. */
-export function groupShapeOf(
+/** Feeds of `addCompletionLogprobs` but the weights. */
+export function completionFeeds(
   policy: Policy,
   prompt: PreparedPrompt,
+  kv: PromptKv,
   batch: CompletionBatch,
-  trainsVision: boolean,
-): GroupShape {
-  return {
-    promptLength: prompt.paddedLength,
-    visualTokens: prompt.visualTokens,
-    groupSize: batch.groupSize,
-    completionLength: batch.length,
-    visionGrid: trainsVision && !isVisionFixed(policy) ? prompt.grid : null,
-  };
-}
-
-export function shapeKey(shape: GroupShape): string {
-  const grid = shape.visionGrid === null ? "" : `/${shape.visionGrid.t}x${shape.visionGrid.h}x${shape.visionGrid.w}`;
-  return `${shape.promptLength}/${shape.visualTokens}/${shape.groupSize}/${shape.completionLength}${grid}`;
-}
-
-/** Feeds of `addGroupLogprobs` but the weights. */
-export async function groupFeeds(
-  policy: Policy,
-  prompt: PreparedPrompt,
-  batch: CompletionBatch,
-  shape: GroupShape,
   temperature: number,
-  which: "policy" | "reference" = "policy",
-): Promise<Feeds> {
+): Feeds {
   const rotary = completionRotaryOf(prompt, batch.length, policy.config);
-  const vision =
-    shape.visionGrid === null
-      ? { visual: await visualEmbedding(policy, prompt.clip, prompt.grid, which) }
-      : visionFeeds(prompt.clip.pixels_FHWC, prompt.grid, policy.config.vision);
   return {
-    ...prompt.feeds,
-    ...vision,
+    ...promptKvFeeds("prompt_", kv),
     completion_cos: rotary.cos,
     completion_sin: rotary.sin,
     completion_mask: completionMask(prompt, batch.length),
@@ -71,6 +45,49 @@ export async function groupFeeds(
     targets: batch.targets,
     inverse_temperature: Float32Array.of(temperature === 0 ? 1 : 1 / temperature),
   };
+}
+
+/**
+ * Runs an accumulate graph (see finishAccumulate): gradients are added to the optimizer's buffers in place, and those of
+ * the prompt's keys and values to `promptGradient`.
+ * @param feeds inputs that are neither weights nor gradients
+ */
+export async function runAccumulate(
+  policy: Policy,
+  optimizer: OptimizerState,
+  key: string,
+  build: () => Graph,
+  feeds: Feeds,
+  promptGradient: PromptKv,
+): Promise<Readonly<Record<string, TensorData>>> {
+  const graph = await policy.graphs.get(key, build);
+  const buffers = gradientBuffers(optimizer);
+  return graph.run(
+    { ...weightFeeds(policy, graph), ...feeds, ...buffers.feeds, ...promptKvFeeds("d_", promptGradient) },
+    { ...buffers.into, ...promptKvFeeds("new_d_", promptGradient) },
+  );
+}
+
+/** Adds the prompt's share to the gradients: what the completions' loss owes to its keys and values. */
+export async function accumulatePrompt(
+  policy: Policy,
+  optimizer: OptimizerState,
+  prompt: PreparedPrompt,
+  gradient: PromptKv,
+): Promise<void> {
+  const { paddedLength: length, visualTokens, grid, clip } = prompt;
+  const visionGrid = isVisionFixed(policy) ? null : grid;
+  const key = visionGrid === null ? "" : `/${grid.t}x${grid.h}x${grid.w}`;
+  const graph = await policy.graphs.get(`prompt_backward/${length}/${visualTokens}${key}`, () =>
+    buildPromptBackward(policy.config, policy.lora, { length, visualTokens, visionGrid }, optimizer.trainable),
+  );
+  const vision =
+    visionGrid === null
+      ? { visual: await visualEmbedding(policy, clip, grid) }
+      : visionFeeds(clip.pixels_FHWC, grid, policy.config.vision);
+  const buffers = gradientBuffers(optimizer);
+  const feeds = { ...weightFeeds(policy, graph), ...prompt.feeds, ...vision, ...promptKvFeeds("d_", gradient) };
+  await graph.run({ ...feeds, ...buffers.feeds }, buffers.into);
 }
 
 /** Feeds and in-place outputs for the gradients of an accumulate graph. */

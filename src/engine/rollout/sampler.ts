@@ -1,15 +1,17 @@
 import type { FinishReason } from "../../protocol/records.ts";
 import { buildDecodeStep } from "../policy/decodeStep.ts";
-import { visualEmbedding, weightFeeds, type Policy } from "../policy/policy.ts";
+import { weightFeeds, type Policy } from "../policy/policy.ts";
 import { masked } from "../policy/policyGraph.ts";
-import { buildPrefill } from "../policy/prefill.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
+import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
 import { completionRotary } from "../policy/rotary.ts";
 import { chooseToken, seededRandom, topTokens, type ChoiceOptions, type TopToken } from "./tokenChoice.ts";
 
 export interface GroupRequest {
   readonly prompt: PreparedPrompt;
   readonly seed: number;
+  /** The prompt's keys and values, where the caller has them; else they are computed here. */
+  readonly kv?: PromptKv;
 }
 
 export interface SamplerOptions extends ChoiceOptions {
@@ -171,14 +173,13 @@ async function prefillAll(policy: Policy, requests: readonly GroupRequest[]): Pr
     feeds[`prompt_v.${layer}`] = new Float32Array(requests.length * perPrompt);
   }
   const mask = new Float32Array(requests.length * promptLength);
-  for (const [i, { prompt }] of requests.entries()) {
+  for (const [i, { prompt, kv }] of requests.entries()) {
     mask.fill(masked, i * promptLength + prompt.prefixLength, (i + 1) * promptLength);
-    const outputs = await prefill(policy, prompt);
+    const { keys_L, values_L } = kv ?? (await computePromptKv(policy, prompt));
     for (let layer = 0; layer < layers; layer++) {
-      for (const kind of ["k", "v"]) {
-        const from = outputs[`${kind}.${layer}`];
+      for (const [kind, from] of [["k", keys_L[layer]] as const, ["v", values_L[layer]] as const]) {
         const to = feeds[`prompt_${kind}.${layer}`];
-        if (!(from instanceof Float32Array) || to === undefined) throw new Error("internal: prefill output missing");
+        if (from === undefined || to === undefined) throw new Error("internal: prefill output missing");
         for (let head = 0; head < kvHeads; head++) {
           const source = from.subarray(
             head * prompt.paddedLength * headDim,
@@ -191,15 +192,6 @@ async function prefillAll(policy: Policy, requests: readonly GroupRequest[]): Pr
   }
   feeds["prompt_mask"] = mask;
   return { promptLength, feeds };
-}
-
-async function prefill(policy: Policy, prompt: PreparedPrompt) {
-  const { paddedLength, visualTokens } = prompt;
-  const graph = await policy.graphs.get(`prefill/${paddedLength}/${visualTokens}`, () =>
-    buildPrefill(policy.config, policy.lora, paddedLength, visualTokens),
-  );
-  const visual = await visualEmbedding(policy, prompt.clip, prompt.grid);
-  return graph.run({ ...weightFeeds(policy, graph), ...prompt.feeds, visual });
 }
 
 /** The same keys and values in buffers with room for `slotBucket` more tokens. */

@@ -3,12 +3,14 @@ import type { Graph } from "../graph/types.ts";
 import { finishAccumulate } from "../policy/accumulate.ts";
 import { completionBatch, spreadOverTokens, type CompletionBatch } from "../policy/completionBatch.ts";
 import type { PolicyConfig } from "../policy/config.ts";
-import { addGroupLogprobs, type GroupShape } from "../policy/groupLogprobs.ts";
+import { addCompletionLogprobs, shapeKey, type CompletionsShape } from "../policy/completionLogprobs.ts";
 import type { LoraConfig } from "../policy/lora.ts";
 import type { TrainableSpec } from "../policy/optimizerGraph.ts";
-import { weightFeeds, type Policy } from "../policy/policy.ts";
+import { microBatches } from "../policy/microBatch.ts";
+import type { Policy } from "../policy/policy.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
-import { gradientBuffers, groupFeeds, groupShapeOf, shapeKey, type OptimizerState } from "../policy/trainer.ts";
+import { computePromptKv, zeroPromptKv } from "../policy/promptKv.ts";
+import { accumulatePrompt, completionFeeds, runAccumulate, type OptimizerState } from "../policy/trainer.ts";
 
 export interface SftTarget {
   readonly prompt: PreparedPrompt;
@@ -29,20 +31,27 @@ export async function accumulateTarget(
   target: SftTarget,
   totalTokens: number,
 ): Promise<number> {
-  const batch = completionBatch(target.tokens_G_T, target.prompt.lastToken, policy.config.padTokenId);
-  const shape = groupShapeOf(policy, target.prompt, batch, true);
-  const graph = await policy.graphs.get(`sft/${shapeKey(shape)}`, () =>
-    buildSftAccumulate(policy.config, policy.lora, shape, optimizer.trainable),
-  );
-  const buffers = gradientBuffers(optimizer);
-  const feeds = {
-    ...weightFeeds(policy, graph),
-    ...(await groupFeeds(policy, target.prompt, batch, shape, 1)),
-    loss_weights: lossWeights(batch, target.isTarget_G_T, totalTokens),
-    ...buffers.feeds,
-  };
-  const { loss } = await graph.run(feeds, buffers.into);
-  return Number(loss?.[0]);
+  const { prompt } = target;
+  const kv = await computePromptKv(policy, prompt);
+  const promptGradient = zeroPromptKv(policy.config, prompt);
+  const lengths_G = target.tokens_G_T.map((tokens) => tokens.length);
+  let loss = 0;
+  for (const indices of microBatches(policy.config, prompt.paddedLength, lengths_G, policy.microBatchBytes)) {
+    const part = indices.map((k) => target.tokens_G_T[k] ?? new Int32Array(0));
+    const isTarget_G_T =
+      target.isTarget_G_T === undefined ? undefined : indices.map((k) => target.isTarget_G_T?.[k] ?? []);
+    const batch = completionBatch(part, prompt.lastToken, policy.config.padTokenId);
+    const shape = { promptLength: prompt.paddedLength, count: batch.groupSize, completionLength: batch.length };
+    const feeds = {
+      ...completionFeeds(policy, prompt, kv, batch, 1),
+      loss_weights: lossWeights(batch, isTarget_G_T, totalTokens),
+    };
+    const build = () => buildSftAccumulate(policy.config, policy.lora, shape, optimizer.trainable);
+    const outputs = await runAccumulate(policy, optimizer, `sft/${shapeKey(shape)}`, build, feeds, promptGradient);
+    loss += Number(outputs["loss"]?.[0]);
+  }
+  await accumulatePrompt(policy, optimizer, prompt, promptGradient);
+  return loss;
 }
 
 function lossWeights(
@@ -61,12 +70,13 @@ function lossWeights(
 export function buildSftAccumulate(
   config: PolicyConfig,
   lora: LoraConfig | null,
-  shape: GroupShape,
+  shape: CompletionsShape,
   trainable: readonly TrainableSpec[],
 ): Graph {
   const p = new PolicyGraph("sft_accumulate", config, lora);
   const { g } = p;
-  const { logprobs_N, entropies_N } = addGroupLogprobs(p, shape);
+  const computed = addCompletionLogprobs(p, shape);
+  const { logprobs_N } = computed;
   const loss = g.neg(g.sumAll(g.mul(g.input("loss_weights", logprobs_N.shape), logprobs_N)));
-  return finishAccumulate(p, loss, logprobs_N, entropies_N, trainable);
+  return finishAccumulate(p, loss, computed, trainable);
 }

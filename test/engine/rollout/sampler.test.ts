@@ -6,7 +6,9 @@ import { completionBatch } from "../../../src/engine/policy/completionBatch.ts";
 import { buildLogprobs } from "../../../src/engine/grpo/lossGraph.ts";
 import { weightFeeds } from "../../../src/engine/policy/policy.ts";
 import type { PreparedPrompt } from "../../../src/engine/policy/preparedPrompt.ts";
-import { groupFeeds, groupShapeOf } from "../../../src/engine/policy/trainer.ts";
+import { shapeKey } from "../../../src/engine/policy/completionLogprobs.ts";
+import { computePromptKv } from "../../../src/engine/policy/promptKv.ts";
+import { completionFeeds } from "../../../src/engine/policy/trainer.ts";
 import { sampleGroups, type Completion, type SamplerOptions } from "../../../src/engine/rollout/sampler.ts";
 import { checkpointDir, maxDifference, tinyClip, tinyPrompt, tinySpec } from "../policy/tinyPolicy.ts";
 
@@ -178,10 +180,10 @@ async function trainerNumbers(prompt: PreparedPrompt, sampled: readonly Completi
   const tokens = sampled.map(({ tokens_T }) => tokens_T);
   const filler = new Int32Array(Math.max(...tokens.map((row) => row.length)) + extra);
   const batch = completionBatch([...tokens, filler], prompt.lastToken, policy.config.padTokenId);
-  const shape = groupShapeOf(policy, wide, batch, false);
-  const key = `padded/${extra}/${shape.promptLength}/${shape.completionLength}/${shape.groupSize}`;
+  const shape = { promptLength: wide.paddedLength, count: batch.groupSize, completionLength: batch.length };
+  const key = `padded/${extra}/${shapeKey(shape)}`;
   const graph = await policy.graphs.get(key, () => buildLogprobs(policy.config, policy.lora, shape));
-  const feeds = await groupFeeds(policy, wide, batch, shape, 1);
+  const feeds = completionFeeds(policy, wide, await computePromptKv(policy, wide), batch, 1);
   const { logprobs, entropies } = await graph.run({ ...weightFeeds(policy, graph), ...feeds });
   const rows = (data: unknown): Float32Array[] => {
     assert.ok(data instanceof Float32Array);
