@@ -41,6 +41,7 @@ function unadapted(threads: number) {
     graphs,
     microBatchBytes: defaultMicroBatchBytes,
     visualCache: new Map(),
+    visualStore: null,
   };
 }
 

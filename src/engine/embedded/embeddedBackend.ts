@@ -22,6 +22,7 @@ import {
 import { completionMeans, updateMetrics } from "../grpo/updateMetrics.ts";
 import { hashCheckpoint } from "../policy/checkpoint.ts";
 import { preparePrompt, type PreparedPrompt } from "../policy/preparedPrompt.ts";
+import { createVisualStore } from "../policy/visualStore.ts";
 import { applyGradients, clearGradients } from "../policy/trainer.ts";
 import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
 import { sampleGroups, type Completion, type GroupRequest } from "../rollout/sampler.ts";
@@ -35,6 +36,7 @@ import { savePolicy } from "./savePolicy.ts";
 interface Opened extends OpenedPolicy {
   readonly params: OpenBackend;
   readonly clips: ClipLoader;
+  readonly policyHash: string;
 }
 
 /** What `update` needs of a group that `sample` drew. */
@@ -81,11 +83,20 @@ export function createEmbeddedBackend(): Backend {
 async function open(params: OpenBackend): Promise<Opened> {
   const { spec, baseDir, checkpointDir, threads, cacheDir, ffmpegPath } = params;
   const ffmpeg = await locateFfmpeg({ settingPath: ffmpegPath });
-  const loaded = await openPolicy(spec, baseDir, checkpointDir, threads);
-  return { ...loaded, params, clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video }) };
+  const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads);
+  const policyHash = await hashCheckpoint(policy.checkpoint.dir);
+  // Another version of the runtime may round otherwise.
+  const tower = `${policyHash} ${onnxruntimeVersion} ${process.arch} ${threads}`;
+  return {
+    policy: { ...policy, visualStore: createVisualStore(cacheDir, tower) },
+    optimizer,
+    params,
+    policyHash,
+    clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video }),
+  };
 }
 
-async function describe({ policy, optimizer, params }: Opened): Promise<BackendInfo> {
+async function describe({ policy, optimizer, params, policyHash }: Opened): Promise<BackendInfo> {
   const count = (shapes: readonly { shape: readonly number[] }[]): number =>
     shapes.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const ffmpeg = await locateFfmpeg({ settingPath: params.ffmpegPath });
@@ -93,7 +104,7 @@ async function describe({ policy, optimizer, params }: Opened): Promise<BackendI
     provider: "cpu",
     onnxruntime: onnxruntimeVersion,
     ffmpeg: ffmpeg.version,
-    policyHash: await hashCheckpoint(policy.checkpoint.dir),
+    policyHash,
     parameters: [...policy.checkpoint.weights.values()].reduce((sum, data) => sum + data.length, 0),
     trainableParameters: count(optimizer.trainable),
   };

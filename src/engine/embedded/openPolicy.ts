@@ -42,6 +42,7 @@ export async function openPolicy(
     graphs: new GraphCache({ threads }),
     microBatchBytes: defaultMicroBatchBytes,
     visualCache: new Map(),
+    visualStore: null,
   };
   const optimizer = createOptimizer(policy, {
     beta1: optimisation.adamBeta1,

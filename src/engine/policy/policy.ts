@@ -7,9 +7,11 @@ import { adapterSpecs, type LoraConfig } from "./lora.ts";
 import { parameterSpecs } from "./parameters.ts";
 import { buildVision } from "./prefill.ts";
 import type { TrainableSpec } from "./optimizerGraph.ts";
+import { visualTokenCount } from "./patches.ts";
 import type { Grid } from "./ropeIndex.ts";
 import type { PolicyTokenizer } from "./tokenizer.ts";
 import { visionFeeds } from "./visionTower.ts";
+import type { VisualStore } from "./visualStore.ts";
 
 /** The weights that a run holds: the policy's, its adapters', and for full training a copy that stays the reference. */
 export interface Policy {
@@ -26,6 +28,8 @@ export interface Policy {
   readonly microBatchBytes: number;
   /** Visual embeddings of clips seen before, while the vision tower does not change; by frame set. */
   readonly visualCache: Map<string, Float32Array>;
+  /** The same on disk, while the vision tower is that of the checkpoint; null keeps none. */
+  readonly visualStore: VisualStore | null;
 }
 
 /** Tensors that training changes. */
@@ -69,11 +73,19 @@ export async function visualEmbedding(
     keepVisual(policy.visualCache, key, known);
     return known;
   }
+  const visualTokens = visualTokenCount(grid, policy.config.vision);
+  const stored = isVisionFixed(policy) ? policy.visualStore : null;
+  const before = await stored?.read(key, visualTokens * policy.config.text.hiddenSize);
+  if (before !== undefined && before !== null) {
+    keepVisual(policy.visualCache, key, before);
+    return before;
+  }
   const graph = await policy.graphs.get(`vision/${grid.t}x${grid.h}x${grid.w}`, () => buildVision(policy.config, grid));
   const feeds = { ...weightFeeds(policy, graph, which), ...visionFeeds(clip.pixels_FHWC, grid, policy.config.vision) };
   const { visual } = await graph.run(feeds);
   if (!(visual instanceof Float32Array)) throw new Error("internal: visual embedding missing");
   if (isFixed) keepVisual(policy.visualCache, key, visual);
+  await stored?.write(key, visual);
   return visual;
 }
 

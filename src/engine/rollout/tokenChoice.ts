@@ -67,9 +67,7 @@ export interface TopToken {
 export function topTokens(logits_V: Float32Array, temperature: number, count: number): TopToken[] {
   if (count === 0) return [];
   const inverseTemperature = temperature === 0 ? 1 : 1 / temperature;
-  const best = Array.from(logits_V.keys())
-    .sort((a, b) => (logits_V[b] ?? 0) - (logits_V[a] ?? 0) || a - b)
-    .slice(0, count);
+  const best = likeliest(logits_V, count);
   const top = (logits_V[best[0] ?? 0] ?? 0) * inverseTemperature;
   let total = 0;
   for (const logit of logits_V) total += Math.exp(logit * inverseTemperature - top);
@@ -79,12 +77,33 @@ export function topTokens(logits_V: Float32Array, temperature: number, count: nu
   }));
 }
 
+/** Indices of the highest values, the highest first; of equal ones the lower index. A vocabulary is too long to sort a token. */
+function likeliest(values_V: ArrayLike<number>, count: number): number[] {
+  const best: number[] = [];
+  for (let i = 0; i < values_V.length; i++) {
+    const value = values_V[i] ?? 0;
+    if (best.length === count && value <= (values_V[best[count - 1] ?? 0] ?? 0)) continue;
+    let place = best.length;
+    while (place > 0 && value > (values_V[best[place - 1] ?? 0] ?? 0)) place--;
+    best.splice(place, 0, i);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}
+
+/** Tokens among which the nucleus lies, sorted: those left out have together less than 1 - topP of the mass. */
+function nucleusCandidates(mass_V: Float64Array, total: number, topP: number): number[] {
+  const least = (total * (1 - topP)) / mass_V.length;
+  const candidates: number[] = [];
+  for (let i = 0; i < mass_V.length; i++) if ((mass_V[i] ?? 0) >= least) candidates.push(i);
+  return candidates.sort((a, b) => (mass_V[b] ?? 0) - (mass_V[a] ?? 0) || a - b);
+}
+
 /** Inverse CDF over the kept tokens. */
 function draw(mass_V: Float64Array, total: number, { topP, topK }: ChoiceOptions, uniform: number): number {
   if (topP >= 1 && topK === 0) return inverseCdf(mass_V, uniform * total);
-  const order = Array.from(mass_V.keys()).sort((a, b) => (mass_V[b] ?? 0) - (mass_V[a] ?? 0) || a - b);
-  const kept = order.slice(0, topK === 0 ? order.length : topK);
-  const keptTotal = kept.reduce((sum, i) => sum + (mass_V[i] ?? 0), 0);
+  const kept = topK > 0 ? likeliest(mass_V, topK) : nucleusCandidates(mass_V, total, topP);
+  const keptTotal = topK > 0 ? kept.reduce((sum, i) => sum + (mass_V[i] ?? 0), 0) : total;
   let cumulative = 0;
   // The smallest set whose mass reaches top-p: the token that crosses the line is kept.
   const nucleus = kept.filter((i) => {

@@ -34,6 +34,8 @@ export class CompiledGraph {
       interOpNumThreads: 1,
       // Pattern planning costs half as much memory again and slows the second run (measured on training graphs).
       enableMemPattern: false,
+      // An arena keeps what the largest run of its session needed, and every session has one: peaks would add up.
+      enableCpuMemArena: false,
       logSeverityLevel: 3,
     });
     return new CompiledGraph(session, graph);

@@ -46,6 +46,11 @@ export function frameSetDir(cacheDir: string, key: string): string {
   return path.join(cacheDir, "frames", key);
 }
 
+/** Folder of what a vision tower made of frames, a file each; evicted together with the frames. */
+export function visualFolder(cacheDir: string): string {
+  return path.join(cacheDir, "visual");
+}
+
 /** Pixels of a frame set, or null when it is missing or torn. */
 export async function readPixels(cacheDir: string, key: string, expectedBytes: number): Promise<Uint8Array | null> {
   const dir = frameSetDir(cacheDir, key);
@@ -146,6 +151,7 @@ export async function touch(file: string): Promise<void> {
 export async function evict(cacheDir: string, maxBytes: number): Promise<void> {
   const items = [
     ...(await listItems(path.join(cacheDir, "frames"), "usage")),
+    ...(await listItems(visualFolder(cacheDir), null)),
     ...(await listItems(path.join(cacheDir, "probes"), null)),
     ...(await listItems(path.join(cacheDir, "hashes"), null)),
   ];

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { test } from "node:test";
 import { keepVisual, visualEmbedding } from "../../../src/engine/policy/policy.ts";
+import { createVisualStore } from "../../../src/engine/policy/visualStore.ts";
 import { checkpointDir, tinyClip, withPolicy } from "./tinyPolicy.ts";
 
 test("visual embeddings are kept up to a size; those unused for longest go first", () => {
@@ -39,4 +43,38 @@ test("the vision tower runs once a clip while it is fixed, and anew where it lea
     assert.notDeepEqual(await visualEmbedding(policy, clip, grid), reference);
     assert.equal(await visualEmbedding(policy, clip, grid, "reference"), reference);
   });
+});
+
+test("embeddings of a fixed vision tower outlive the process, and a torn one is made anew", async () => {
+  const cacheDir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-visual-"));
+  try {
+    const clip = tinyClip({ frames: 2, height: 16, width: 16, duration: 1 });
+    const grid = { t: 1, h: 4, w: 4 };
+    const spec = { policy: { training: "full", freezeVision: true } } as const;
+    const embed = (tower: string) =>
+      withPolicy(checkpointDir("grpo/checkpoint"), spec, ({ policy }) =>
+        visualEmbedding({ ...policy, visualStore: createVisualStore(cacheDir, tower) }, clip, grid),
+      );
+    const first = await embed("a");
+    const [name = assert.fail("nothing was stored")] = fs.readdirSync(path.join(cacheDir, "visual"));
+    const file = path.join(cacheDir, "visual", name);
+    const bytes = fs.readFileSync(file);
+
+    // What is read is what stands there: another number with its own checksum is taken.
+    const marked = Float32Array.from(first, (x, i) => (i === 0 ? 7 : x));
+    await createVisualStore(cacheDir, "a").write("fixed/2x16x16/1", marked);
+    assert.deepEqual(await embed("a"), marked);
+    for (const torn of [
+      bytes.subarray(0, 40),
+      Buffer.concat([bytes.subarray(0, 40), Buffer.alloc(bytes.length - 40)]),
+    ]) {
+      fs.writeFileSync(file, torn);
+      assert.deepEqual(await embed("a"), first);
+      assert.deepEqual(fs.readFileSync(file), bytes);
+    }
+    await embed("b");
+    assert.equal(fs.readdirSync(path.join(cacheDir, "visual")).length, 2, "another tower has its own");
+  } finally {
+    fs.rmSync(cacheDir, { recursive: true, force: true });
+  }
 });

@@ -1,0 +1,125 @@
+// What a GRPO step costs, beside PyTorch: `node scripts/typescript.mjs test/bench/grpoStep.ts --python PYTHON` samples,
+// scores and updates on one group of a policy of about 25 M parameters with random weights, in the embedded engine and
+// with transformers (as TRL and ms-swift do it, a copy of the prompt for each completion; and with the prompt shared), one
+// process each, in turns. `--python` is one with the packages of test/python/requirements.txt; without it only the
+// embedded engine is measured. `--sweep` varies group size, prompt and completion length instead.
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { writeRandomCheckpoint, type StepShape } from "./grpoStep/shape.ts";
+
+interface Measured {
+  readonly steps: readonly Readonly<Record<string, number>>[];
+  readonly peakBytes: number;
+}
+
+const { values } = parseArgs({
+  options: {
+    python: { type: "string" },
+    turns: { type: "string", default: "2" },
+    steps: { type: "string", default: "3" },
+    sweep: { type: "boolean", default: false },
+  },
+});
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-grpo-step-"));
+const checkpoint = path.join(dir, "policy");
+const usual: StepShape = {
+  ...{ checkpoint, frames: 20, heightPx: 448, widthPx: 336, promptTokens: 2048, groupSize: 8, completionTokens: 128 },
+  ...{ beta: 0.04, steps: Number(values.steps) },
+};
+
+try {
+  await writeRandomCheckpoint(checkpoint);
+  if (values.sweep) sweep();
+  else compare();
+} finally {
+  fs.rmSync(dir, { recursive: true, force: true });
+}
+
+function compare(): void {
+  const { python } = values;
+  const torch = (kind: string, microBatch: number) => () =>
+    measurePython(python ?? "", usual, [kind, String(microBatch)]);
+  const variants = new Map<string, () => Measured>([["embedded engine", () => measureOurs(usual)]]);
+  if (python !== undefined) {
+    variants.set("PyTorch, copies, micro-batch 1", torch("copies", 1));
+    variants.set("PyTorch, copies, micro-batch 2", torch("copies", 2));
+    variants.set("PyTorch, prompt shared", torch("shared", 8));
+  }
+  const found = new Map<string, Measured[]>();
+  for (let turn = 0; turn < Number(values.turns); turn++)
+    for (const [name, measure] of variants) found.set(name, [...(found.get(name) ?? []), measure()]);
+  console.log(
+    `\n| ${describe(usual)} | step | first step | peak memory | where the time goes |\n|---|---|---|---|---|`,
+  );
+  for (const [name, measured] of found) console.log(`| ${name} | ${row(measured)} |`);
+}
+
+/** One size varied at a time. */
+function sweep(): void {
+  const shapes: StepShape[] = [
+    ...[2, 4, 8, 16, 32].map((groupSize) => ({ ...usual, groupSize })),
+    ...[256, 512, 1024, 4096, 8192].map(withPrompt),
+    ...[32, 64, 256, 512].map((completionTokens) => ({ ...usual, completionTokens })),
+  ];
+  console.log("\n| group | prompt | completion | step | first step | peak memory | where the time goes |");
+  console.log("|---|---|---|---|---|---|---|");
+  for (const shape of shapes) {
+    const { groupSize, promptTokens, completionTokens } = shape;
+    console.log(`| ${groupSize} | ${promptTokens} | ${completionTokens} | ${row([measureOurs(shape)])} |`);
+  }
+}
+
+/** Frames such that all but 128 tokens are visual: 16 x 12 a pair of frames. */
+function withPrompt(promptTokens: number): StepShape {
+  const pairs = Math.max(1, Math.floor((promptTokens - 64) / 192));
+  return { ...usual, promptTokens, frames: 2 * pairs };
+}
+
+function measureOurs(shape: StepShape): Measured {
+  return readLast(
+    execFileSync(process.execPath, ["scripts/typescript.mjs", "test/bench/grpoStep/ours.ts", write(shape)]),
+  );
+}
+
+function measurePython(python: string, shape: StepShape, args: readonly string[]): Measured {
+  return readLast(execFileSync(python, ["test/bench/grpoStep/reference.py", write(shape), ...args]));
+}
+
+function write(shape: StepShape): string {
+  const file = path.join(dir, "shape.json");
+  fs.writeFileSync(file, JSON.stringify({ ...shape, threads: os.availableParallelism() }));
+  return file;
+}
+
+function readLast(output: Buffer): Measured {
+  // SAFETY: the last line that both programs print.
+  return JSON.parse(output.toString().trim().split("\n").at(-1) ?? "") as Measured;
+}
+
+/** Medians over all steps but the first of each process, which compiles; the range; the worst peak. */
+function row(measured: readonly Measured[]): string {
+  const later = measured.flatMap(({ steps }) => steps.slice(1));
+  const column = (name: string): number[] => later.map((step) => step[name] ?? NaN).sort((a, b) => a - b);
+  const total = column("total");
+  const range = `${seconds(total[0])} to ${seconds(total.at(-1))}`;
+  const parts = Object.keys(later[0] ?? {}).filter((name) => name !== "total");
+  const where = parts.map((name) => `${name} ${seconds(median(column(name)))}`).join(", ");
+  const first = median(measured.map(({ steps }) => steps[0]?.["total"] ?? NaN).sort((a, b) => a - b));
+  const peak = Math.max(...measured.map(({ peakBytes }) => peakBytes));
+  return `${seconds(median(total))} (${range}) | ${seconds(first)} | ${(peak / 1e9).toFixed(1)} GB | ${where}`;
+}
+
+function median(sorted: readonly number[]): number {
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}
+
+function seconds(value: number | undefined): string {
+  return `${(value ?? NaN).toFixed(2)} s`;
+}
+
+function describe({ groupSize, promptTokens, completionTokens }: StepShape): string {
+  return `G = ${groupSize}, ${promptTokens} prompt tokens, ${completionTokens} completion tokens`;
+}
