@@ -2,7 +2,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { elementCount } from "../../src/engine/graph/types.ts";
 import { writeCheckpoint } from "../../src/engine/policy/checkpoint.ts";
-import type { Policy } from "../../src/engine/policy/policy.ts";
+import { trainableSpecs, type Policy } from "../../src/engine/policy/policy.ts";
 import { applyGradients, createOptimizer } from "../../src/engine/policy/trainer.ts";
 import { GraphCache } from "../../src/engine/runtime/graphCache.ts";
 import { makeScene } from "../../src/engine/samples/scene.ts";
@@ -43,7 +43,7 @@ await policy.graphs.dispose();
 
 /** One phase of the cold start: SFT with warm-up and cosine decay. */
 async function teach(taught: Policy, phase: Phase): Promise<void> {
-  const optimizer = createOptimizer(taught, adam);
+  const optimizer = createOptimizer(trainableSpecs(taught), adam);
   await inSteps(
     phase,
     async (step) => {
@@ -68,7 +68,7 @@ async function teach(taught: Policy, phase: Phase): Promise<void> {
 async function teachSight(taught: Policy): Promise<void> {
   const trainable = visionPart(taught.config);
   const gradients = new Map(trainable.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
-  const optimizer = { ...createOptimizer(taught, adam), trainable, gradients };
+  const optimizer = { ...createOptimizer(trainableSpecs(taught), adam), trainable, gradients };
   const alone = { ...taught, graphs: new GraphCache({ threads }) };
   const lessons = createSight(alone, optimizer);
   const heldOut = Array.from({ length: 40 }, (_, i) => clipOf(makeScene(seed + 500, i)));

@@ -83,7 +83,7 @@ export function createEmbeddedBackend(): Backend {
 async function open(params: OpenBackend): Promise<Opened> {
   const { spec, baseDir, checkpointDir, threads, cacheDir, ffmpegPath } = params;
   const ffmpeg = await locateFfmpeg({ settingPath: ffmpegPath });
-  const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads);
+  const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads, params.trains ?? true);
   const policyHash = await hashCheckpoint(policy.checkpoint.dir);
   // Another version of the runtime may round otherwise.
   const tower = `${policyHash} ${onnxruntimeVersion} ${process.arch} ${threads}`;

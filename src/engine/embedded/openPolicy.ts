@@ -1,15 +1,16 @@
 import path from "node:path";
 import type { RunSpec } from "../../protocol/spec.ts";
 import { elementCount } from "../graph/types.ts";
-import { readCheckpoint, type Weights } from "../policy/checkpoint.ts";
+import { readCheckpoint, readCheckpointConfig, type Weights } from "../policy/checkpoint.ts";
 import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
 import type { PolicyConfig } from "../policy/config.ts";
 import { defaultMicroBatchBytes } from "../policy/microBatch.ts";
-import type { Policy } from "../policy/policy.ts";
+import { trainableSpecs, type Policy } from "../policy/policy.ts";
 import { readTokenizer } from "../policy/tokenizer.ts";
 import { createOptimizer, loadTrainingState, type OptimizerState } from "../policy/trainer.ts";
 import { seededRandom } from "../rollout/tokenChoice.ts";
 import { GraphCache } from "../runtime/graphCache.ts";
+import { leastLoad, policyMemory, policyUse, requireMemory } from "./policyMemory.ts";
 
 export interface OpenedPolicy {
   readonly policy: Policy;
@@ -18,19 +19,24 @@ export interface OpenedPolicy {
 
 /**
  * The policy of a run: the spec's model, its adapters, and the optimizer, as a checkpoint left them where there is one.
- * @throws UserError "bad-checkpoint"
+ * @param trains false leaves out what only training needs: the reference's copy, gradients and moments
+ * @throws UserError "bad-checkpoint"; "unsupported" when it does not fit into memory
  */
 export async function openPolicy(
   spec: RunSpec,
   baseDir: string,
   checkpointDir: string | null,
   threads: number,
+  trains = true,
 ): Promise<OpenedPolicy> {
-  const checkpoint = await readCheckpoint(path.resolve(baseDir, spec.policy.model));
+  const dir = path.resolve(baseDir, spec.policy.model);
+  const use = policyUse(spec, trains);
+  requireMemory(dir, policyMemory(await readCheckpointConfig(dir), use, leastLoad), use);
+  const checkpoint = await readCheckpoint(dir);
   const { config } = checkpoint;
   const lora = loraConfigOf(spec.policy);
   const optimisation = spec.method === "grpo" ? spec.grpo : spec.sft;
-  const needsCopy = lora === null && spec.method === "grpo" && spec.grpo.beta > 0;
+  const needsCopy = trains && lora === null && use.hasReference;
   const policy: Policy = {
     checkpoint,
     config,
@@ -44,7 +50,7 @@ export async function openPolicy(
     visualCache: new Map(),
     visualStore: null,
   };
-  const optimizer = createOptimizer(policy, {
+  const optimizer = createOptimizer(trains ? trainableSpecs(policy) : [], {
     beta1: optimisation.adamBeta1,
     beta2: optimisation.adamBeta2,
     epsilon: optimisation.adamEpsilon,

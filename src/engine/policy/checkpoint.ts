@@ -28,13 +28,18 @@ const companions = [
   "video_preprocessor_config.json",
 ];
 
+/** The architecture of a checkpoint, without its weights. @throws UserError "bad-checkpoint" naming the file */
+export async function readCheckpointConfig(dir: string): Promise<PolicyConfig> {
+  const file = path.join(dir, "config.json");
+  return withGenerationEnds(readPolicyConfig(await readJson(file), file), dir);
+}
+
 /**
  * Reads a Hugging Face checkpoint directory: config.json, model.safetensors or its shards.
  * @throws UserError "bad-checkpoint" naming the file and the tensor
  */
 export async function readCheckpoint(dir: string): Promise<Checkpoint> {
-  const file = path.join(dir, "config.json");
-  const config = await withGenerationEnds(readPolicyConfig(await readJson(file), file), dir);
+  const config = await readCheckpointConfig(dir);
   const { files: paths, table } = await findWeights(dir);
   const files: SafetensorsFile[] = [];
   try {

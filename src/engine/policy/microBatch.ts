@@ -14,6 +14,13 @@ export function completionBytes({ text }: PolicyConfig, promptLength: number, co
   return 4 * completionLength * (head + layers * layer);
 }
 
+/** The same for a prompt in its own forward and backward pass; attention is chunked, so half of its weights are kept. */
+export function promptBytes({ text }: PolicyConfig, promptLength: number): number {
+  const { layers, heads, hiddenSize, intermediateSize } = text;
+  const layer = 14 * hiddenSize + 6 * intermediateSize + (heads * promptLength * 2) / 2;
+  return 4 * promptLength * layers * layer;
+}
+
 /**
  * Splits the completions of a group into micro-batches of like size, so that memory does not grow with the group: as large
  * as `bytes` allow, at least one completion. It goes by sizes alone, so the same run splits alike everywhere.

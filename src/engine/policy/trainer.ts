@@ -20,8 +20,7 @@ export interface OptimizerState {
   step: number;
 }
 
-export function createOptimizer(policy: Policy, options: AdamWOptions): OptimizerState {
-  const trainable = trainableSpecs(policy);
+export function createOptimizer(trainable: readonly TrainableSpec[], options: AdamWOptions): OptimizerState {
   const zeros = (): Map<string, Float32Array> =>
     new Map(trainable.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
   return { trainable, gradients: zeros(), m: zeros(), v: zeros(), options, step: 0 };
@@ -156,8 +155,8 @@ export async function saveTrainingState(dir: string, policy: Policy, optimizer: 
 export async function loadTrainingState(dir: string, policy: Policy, optimizer: OptimizerState): Promise<void> {
   const file = await SafetensorsFile.open(path.join(dir, stateFile));
   try {
+    for (const { name } of trainableSpecs(policy)) tensorOf(policy, name).set(await file.read(`weight.${name}`));
     for (const { name } of optimizer.trainable) {
-      tensorOf(policy, name).set(await file.read(`weight.${name}`));
       need(optimizer.m, name).set(await file.read(`m.${name}`));
       need(optimizer.v, name).set(await file.read(`v.${name}`));
     }

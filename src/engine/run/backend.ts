@@ -28,6 +28,8 @@ export interface OpenBackend {
   readonly cacheDir: string;
   readonly ffmpegPath: string | null;
   readonly threads: number;
+  /** false holds nothing that only training needs; true where it is not said. */
+  readonly trains?: boolean | undefined;
 }
 
 export interface BackendInfo {

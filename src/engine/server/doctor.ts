@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { DoctorCheck } from "../../protocol/messages.ts";
+import { policySizes, policySizeText } from "../embedded/policySizes.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import { enginePrograms } from "./engineFiles.ts";
 import type { EngineSettings } from "./launcher.ts";
@@ -32,7 +33,7 @@ export async function runChecks(settings: EngineSettings, runsDir: string): Prom
     checkDisk("disk of the runs", runsDir),
     checkDisk("disk of the frame cache", settings.cacheDir),
   ]);
-  return [...checkVersions(), ...checks.flat(), ...checkMemory()];
+  return [...checkVersions(), ...checks.flat(), ...checkMemory(), ...checkPolicySizes()];
 }
 
 function checkVersions(): DoctorCheck[] {
@@ -100,6 +101,11 @@ function checkMemory(): DoctorCheck[] {
   const detail = `${inGigabytes(os.freemem())} free of ${inGigabytes(total)}`;
   const fix = "Policies of more than a few million parameters need a machine with more memory.";
   return [{ name: "memory", ok, detail, ...(ok ? {} : { fix }) }];
+}
+
+/** Which published policies fit; none is asked for, so none is a failure. */
+function checkPolicySizes(): DoctorCheck[] {
+  return policySizes().map((size) => ({ name: size.name, ok: true, detail: policySizeText(size) }));
 }
 
 async function checkDisk(name: string, dir: string): Promise<DoctorCheck[]> {

@@ -75,12 +75,12 @@ export function tinySpec(model: string, change: TinySpec = {}): RunSpec {
 /** Opens a checkpoint for the length of a piece of work. */
 export async function withPolicy<T>(
   dir: string,
-  change: TinySpec & { readonly threads?: number; readonly checkpoint?: string },
+  change: TinySpec & { readonly threads?: number; readonly checkpoint?: string; readonly trains?: boolean },
   work: (opened: OpenedPolicy & { readonly spec: RunSpec }) => Promise<T>,
 ): Promise<T> {
-  const { threads = 1, checkpoint = null, ...specChange } = change;
+  const { threads = 1, checkpoint = null, trains = true, ...specChange } = change;
   const spec = tinySpec(dir, specChange);
-  const opened = await openPolicy(spec, "", checkpoint, threads);
+  const opened = await openPolicy(spec, "", checkpoint, threads, trains);
   try {
     return await work({ ...opened, spec });
   } finally {

@@ -1,0 +1,100 @@
+import os from "node:os";
+import { UserError } from "../../protocol/errors.ts";
+import type { RunSpec } from "../../protocol/spec.ts";
+import { elementCount } from "../graph/types.ts";
+import type { PolicyConfig } from "../policy/config.ts";
+import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
+import { completionBytes, defaultMicroBatchBytes, promptBytes } from "../policy/microBatch.ts";
+import { parameterSpecs } from "../policy/parameters.ts";
+
+/** What a policy holds in memory, in bytes. Everything is float32 there, whatever the file holds. */
+export interface PolicyMemory {
+  /** One copy, which all graphs read. */
+  readonly weights: number;
+  /** The copy that stays the reference of full training with a KL term. */
+  readonly reference: number;
+  /** Gradients and AdamW's two moments. */
+  readonly optimizer: number;
+  /** Activations of one micro-batch, or of a prompt, which are never held together. */
+  readonly activations: number;
+  readonly total: number;
+}
+
+export interface PolicyUse {
+  /** null trains all weights, or those of the decoder. */
+  readonly lora: LoraConfig | null;
+  readonly freezeVision: boolean;
+  /** Whether the loss has a KL term. */
+  readonly hasReference: boolean;
+  /** false: only samples. */
+  readonly trains: boolean;
+}
+
+/** Tokens that activations are reckoned with. */
+export interface PolicyLoad {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+export function policyMemory(
+  config: PolicyConfig,
+  use: PolicyUse,
+  { promptTokens, completionTokens }: PolicyLoad,
+): PolicyMemory {
+  const specs = parameterSpecs(config);
+  const floats = (some: readonly { readonly shape: readonly number[] }[]): number =>
+    some.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const adapters = use.lora === null ? [] : adapterSpecs(config, use.lora);
+  const trained = use.lora === null ? specs.filter(({ part }) => !(use.freezeVision && part === "vision")) : adapters;
+  const weights = 4 * (floats(specs) + floats(adapters));
+  const reference = use.trains && use.lora === null && use.hasReference ? weights : 0;
+  const optimizer = use.trains ? 12 * floats(trained) : 0;
+  const completion = completionBytes(config, promptTokens, completionTokens);
+  const activations = use.trains
+    ? Math.max(Math.min(defaultMicroBatchBytes, 8 * completion), completion, promptBytes(config, promptTokens))
+    : promptBytes(config, promptTokens) / config.text.layers;
+  return { weights, reference, optimizer, activations, total: weights + reference + optimizer + activations };
+}
+
+/** The least that a run is sure to need: a prompt with little to see, and a completion. */
+export const leastLoad: PolicyLoad = { promptTokens: 128, completionTokens: 16 };
+
+export function policyUse(spec: RunSpec, trains: boolean): PolicyUse {
+  const hasReference = spec.method === "grpo" && spec.grpo.beta > 0;
+  return { lora: loraConfigOf(spec.policy), freezeVision: spec.policy.freezeVision, hasReference, trains };
+}
+
+/** Memory that this process may use: the machine's, or the limit of its container. */
+export function machineBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
+}
+
+/**
+ * Before weights are read: a policy that does not fit would end the process halfway, or bring the machine to a halt.
+ * @throws UserError "unsupported" with what it would need
+ */
+export function requireMemory(dir: string, memory: PolicyMemory, use: PolicyUse, available = machineBytes()): void {
+  if (memory.total <= available) return;
+  const parts = [
+    `weights ${inGigabytes(memory.weights)}`,
+    ...(memory.reference > 0 ? [`reference policy ${inGigabytes(memory.reference)}`] : []),
+    ...(memory.optimizer > 0 ? [`gradients and moments ${inGigabytes(memory.optimizer)}`] : []),
+    `activations ${inGigabytes(memory.activations)}`,
+  ];
+  throw new UserError({
+    code: "unsupported",
+    where: dir,
+    message:
+      `the policy needs about ${inGigabytes(memory.total)} of memory (${parts.join(", ")}); ` +
+      `this machine has ${inGigabytes(available)}.`,
+    hint:
+      use.trains && use.lora === null
+        ? 'Train adapters instead ("policy": { "lora": { "rank": 16 } }), take a smaller checkpoint, or a machine with more memory.'
+        : "Take a smaller checkpoint, or a machine with more memory.",
+  });
+}
+
+function inGigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { leastLoad, policyMemory, requireMemory, type PolicyUse } from "../../../src/engine/embedded/policyMemory.ts";
+import { policySizes, policySizeText, publishedConfig } from "../../../src/engine/embedded/policySizes.ts";
+import { checkpointDir, withPolicy } from "../policy/tinyPolicy.ts";
+
+const full: PolicyUse = { lora: null, freezeVision: false, hasReference: true, trains: true };
+
+test("published sizes have the parameters that they were published with", () => {
+  const [small, three, seven] = policySizes().map(({ parameters }) => parameters / 1e9);
+  // 0.49 B and the vision tower's 0.67 B; "3B" and "7B" leave the tower out of their names.
+  assert.ok(Math.abs((small ?? 0) - 1.16) < 0.02, String(small));
+  assert.ok(Math.abs((three ?? 0) - 3.75) < 0.02, String(three));
+  assert.ok(Math.abs((seven ?? 0) - 8.29) < 0.02, String(seven));
+});
+
+test("full training holds weights, reference, gradients and moments; adapters hold one copy and their own", () => {
+  const config = publishedConfig("policy 3B");
+  const trained = policyMemory(config, full, leastLoad);
+  assert.equal(trained.reference, trained.weights);
+  assert.equal(trained.optimizer, 3 * trained.weights);
+  const adapted = policyMemory(config, { ...full, lora: { rank: 16, alpha: 32, targets: ["q_proj"] } }, leastLoad);
+  assert.equal(adapted.reference, 0);
+  assert.ok(adapted.optimizer < adapted.weights / 100);
+  const sampled = policyMemory(config, { ...full, trains: false }, leastLoad);
+  assert.deepEqual([sampled.reference, sampled.optimizer, sampled.weights], [0, 0, trained.weights]);
+});
+
+test("what does not fit is refused with what it would need, and what fits is not", () => {
+  const memory = policyMemory(publishedConfig("policy 7B"), full, leastLoad);
+  assert.throws(() => requireMemory("/models/7b", memory, full, 25e9), {
+    code: "unsupported",
+    where: "/models/7b",
+    message: /needs about 1\d\d\.\d GB of memory \(weights 33\.2 GB, .*\); this machine has 25\.0 GB/,
+    hint: /lora/,
+  });
+  requireMemory("/models/7b", memory, full, 400e9);
+  const size = policySizes()[1];
+  assert.ok(size);
+  assert.match(policySizeText(size, 25e9), /samples only/);
+  assert.match(policySizeText(size, 1e12), /trains in full/);
+  assert.match(policySizeText(size, 1e9), /does not fit/);
+});
+
+test("a policy that only samples answers as the one that trains, and holds no more than its weights", () =>
+  withPolicy(checkpointDir("policy/tied"), { trains: false, grpo: { beta: 0.1 } }, ({ policy, optimizer }) => {
+    assert.equal(policy.reference, null);
+    assert.equal(optimizer.gradients.size, 0);
+    return Promise.resolve();
+  }));
