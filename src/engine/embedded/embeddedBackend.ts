@@ -88,12 +88,14 @@ async function open(params: OpenBackend): Promise<Opened> {
   const policyHash = await hashCheckpoint(policy.checkpoint.dir);
   // Another version of the runtime may round otherwise.
   const tower = `${policyHash} ${onnxruntimeVersion} ${process.arch} ${threads}`;
+  const { patchSize, spatialMergeSize } = policy.config.vision;
+  const pixelFactor = patchSize * spatialMergeSize;
   return {
     policy: { ...policy, visualStore: createVisualStore(cacheDir, tower) },
     optimizer,
     params,
     policyHash,
-    clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video }),
+    clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video, pixelFactor }),
   };
 }
 
