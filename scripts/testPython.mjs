@@ -42,6 +42,9 @@ try {
   const exports = newFolder("exports");
   await runOurs("exportPolicy.ts", exports);
   runScript("checkExport.py", wheels, exports);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
 } finally {
   fs.rmSync(work, { recursive: true, force: true });
 }

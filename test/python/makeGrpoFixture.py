@@ -22,6 +22,7 @@ torch.set_num_threads(1)
 VOCABULARY = 272
 OPTIONS = dict(epsilon=0.2, epsilonHigh=0.28, temperature=0.8, maxCompletionLength=24)
 LORA = dict(rank=3, alpha=5, targets=["q_proj", "v_proj", "gate_proj", "down_proj"])
+ALL_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 GRADIENT_CASES = [("grpo", "token", 0.04), ("dapo", "sequence", 0), ("bnpo", "sequence", 0.04)]
 ADAMW = dict(learningRate=0.01, beta1=0.9, beta2=0.95, epsilon=1e-8, weightDecay=0.1, maxGradNorm=10.0)
 PATCHES = dict(patch_size=4, spatial_merge_size=2, temporal_patch_size=2)
@@ -174,7 +175,7 @@ def make_qwen25(out: pathlib.Path, reference: Reference) -> None:
     tensors.update(gradients(model, sft_loss(model, groups), "sft"))
     losses["sft"] = float(sft_loss(model, groups).detach())
     tensors.update(adamw(model, [tensors_of(tensors, "grpo/token/0.04"), tensors_of(tensors, "dapo/sequence/0")]))
-    finish(out, model, groups, (now, old, ref), tensors, losses, clipped)
+    finish(out, model, groups, (now, old, ref), tensors, losses, clipped, LORA)
 
 
 def make_small(out: pathlib.Path, reference: Reference, text: dict, vision: dict) -> None:
@@ -193,7 +194,7 @@ def make_small(out: pathlib.Path, reference: Reference, text: dict, vision: dict
     assert share > 0, "some tokens are clipped"
     tensors = gradients(model, loss, case)
     losses, clipped = {case: float(loss.detach())}, {case: share}
-    finish(out, model, groups, (now, old, ref), tensors, losses, clipped)
+    finish(out, model, groups, (now, old, ref), tensors, losses, clipped, dict(LORA, targets=ALL_TARGETS))
 
 
 def logprobs_around(model, groups, shifts):
@@ -205,16 +206,16 @@ def logprobs_around(model, groups, shifts):
     return now, old, ref
 
 
-def finish(out: pathlib.Path, model, groups, logprobs, tensors: dict, losses: dict, clipped: dict) -> None:
+def finish(out, model, groups, logprobs, tensors: dict, losses: dict, clipped: dict, options: dict) -> None:
     """Adds a LoRA step, which changes the model, and writes everything."""
     now, old, ref = logprobs
-    lora_loss, lora_tensors, lora_logprobs = lora(model, groups, old, ref, out)
+    lora_loss, lora_tensors, lora_logprobs = lora(model, groups, old, ref, out, options)
     tensors.update(lora_tensors)
     losses["lora"] = lora_loss
     floats = lambda nested: [[x.tolist() for x in group] for group in nested]
     expected = dict(
         options=OPTIONS,
-        lora=LORA,
+        lora=options,
         adamw=ADAMW,
         losses=losses,
         clipped=clipped,
@@ -317,12 +318,12 @@ def adamw(model, steps: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor
     return found
 
 
-def lora(model, groups, old, ref, out: pathlib.Path):
+def lora(model, groups, old, ref, out: pathlib.Path, options: dict):
     """Loss, gradients and log-probabilities with a random adapter; its weights are kept as peft writes them."""
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    targets = rf".*language_model\.layers\.\d+\..*\.({'|'.join(LORA['targets'])})"
-    config = LoraConfig(r=LORA["rank"], lora_alpha=LORA["alpha"], target_modules=targets)
+    targets = rf".*language_model\.layers\.\d+\..*\.({'|'.join(options['targets'])})"
+    config = LoraConfig(r=options["rank"], lora_alpha=options["alpha"], target_modules=targets)
     adapted = get_peft_model(model, config)
     torch.manual_seed(9)
     with torch.no_grad():

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import path from "node:path";
+import type { RunSpecInput } from "../../../src/protocol/spec.ts";
 import type { ScoredGroup } from "../../../src/engine/grpo/grpoStep.ts";
 import { prepareTokens } from "../../../src/engine/policy/preparedPrompt.ts";
 import type { PolicyConfig } from "../../../src/engine/policy/config.ts";
 import { SafetensorsFile } from "../../../src/engine/policy/safetensors.ts";
 import { readJson, relativeError, tinyContent, visualsIn, type TinyPart } from "../policy/tinyPolicy.ts";
+
+type LoraTarget = NonNullable<NonNullable<NonNullable<RunSpecInput["policy"]["lora"]>["targets"]>>[number];
 
 /** What PyTorch computed, each completion with its own copy of the prompt: test/python/makeGrpoFixture.py. */
 export interface Expected {
@@ -14,7 +17,7 @@ export interface Expected {
     readonly temperature: number;
     readonly maxCompletionLength: number;
   };
-  readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: ("q_proj" | "v_proj")[] };
+  readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: LoraTarget[] };
   readonly adamw: {
     readonly learningRate: number;
     readonly beta1: number;
