@@ -25,7 +25,15 @@ const nodeGlobals = [
 
 export default tseslint.config(
   {
-    ignores: ["dist/", "out/", ".vscode-test/", "node_modules/", "examples/*/runs/", "examples/*/videos/"],
+    ignores: [
+      "dist/",
+      "out/",
+      ".vscode-test/",
+      ".python-test/",
+      "node_modules/",
+      "examples/*/runs/",
+      "examples/*/videos/",
+    ],
   },
   eslint.configs.recommended,
   {

@@ -92,7 +92,17 @@ const versionFile = "../../../package.json";
 const roomsWithoutNode = [/^webview\//, /^src\/protocol\//];
 
 const root = process.cwd();
-const ignored = new Set(["node_modules", "dist", "out", ".git", ".vscode-test", ".cache", "runs", "videos"]);
+const ignored = new Set([
+  "node_modules",
+  "dist",
+  "out",
+  ".git",
+  ".vscode-test",
+  ".python-test",
+  ".cache",
+  "runs",
+  "videos",
+]);
 const everyFile = listFiles("");
 const sources = everyFile.filter((file) => /^(src|webview)\/.*\.ts$/.test(file));
 

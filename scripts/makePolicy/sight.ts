@@ -85,7 +85,7 @@ export function createSight(policy: Policy, optimizer: OptimizerState) {
     const rows = glimpses.flatMap(labelsOf);
     const feeds = {
       ...weightFeeds(policy, graph),
-      ...visionFeeds(pixelsOf(glimpses), grid, policy.config.vision),
+      ...visionFeeds([{ grid, pixels_FHWC: pixelsOf(glimpses) }], policy.config.vision),
       readout,
       loss_weights: lossWeights(rows, weight),
       ...buffers.feeds,
@@ -140,7 +140,7 @@ function byAttribute(value: (name: Attribute, i: number) => number): Record<Attr
 function buildSight(config: PolicyConfig, grid: Grid) {
   const p = new PolicyGraph("sight", config, null);
   const { g } = p;
-  const visual = addVisionTower(p, grid);
+  const visual = addVisionTower(p, [grid]);
   const width = config.text.hiddenSize;
   // What the decoder's first norm makes of it: only directions count, so that what is not asked for must be small.
   const normed = g.rmsNorm(visual, g.tensor(new Float32Array(width).fill(1), [width]), 1e-6);

@@ -1,5 +1,7 @@
 import type { Policy } from "../../src/engine/policy/policy.ts";
-import { prepareTokens, visualTokensOf, type PreparedPrompt } from "../../src/engine/policy/preparedPrompt.ts";
+import { prepareTokens, type PreparedPrompt } from "../../src/engine/policy/preparedPrompt.ts";
+import type { TurnPart } from "../../src/engine/policy/tokenizer.ts";
+import { prepareVisual, visualTokensOf } from "../../src/engine/policy/visuals.ts";
 import { clipFps, frameSidePx } from "../../src/engine/samples/clip-format.ts";
 import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
 import { renderScene } from "../../src/engine/samples/render.ts";
@@ -81,7 +83,7 @@ export function factPrompt(policy: Policy, scene: Scene, fact: Fact): PreparedPr
   const clip = taskClip(scene);
   return prepareTokens(
     [...videoIds(policy, clip), ...tokensOf(policy, { ...fact, answer: [] }).tokens],
-    clip,
+    [{ kind: "video", clip }],
     policy.config,
   );
 }
@@ -114,7 +116,7 @@ function turns({ tokenizer, config }: Policy, rows: readonly (readonly Lesson[])
   return rows.map((lessons) => {
     const row: Row = { tokens: [], isTarget: [] };
     for (const { prompt, target } of lessons) {
-      const ids = tokenizer.encodePrompt(prompt, 1);
+      const ids = tokenizer.encodePrompt([videoPart(1), { kind: "text", text: prompt }]);
       const question = ids.slice(afterVideo(ids, config.videoTokenId)); // later turns leave the video out
       const answer = [...tokenizer.encode(target), eos];
       if (row.tokens.length + question.length + answer.length > longestRow) break;
@@ -128,7 +130,7 @@ function turns({ tokenizer, config }: Policy, rows: readonly (readonly Lesson[])
 /** The video is the shared prefix of the rows. */
 function rowsTarget(policy: Policy, clip: Clip, rows: readonly Row[]): SftTarget {
   return {
-    prompt: prepareTokens(videoIds(policy, clip), clip, policy.config),
+    prompt: prepareTokens(videoIds(policy, clip), [{ kind: "video", clip }], policy.config),
     tokens_G_T: rows.map((row) => Int32Array.from(row.tokens)),
     isTarget_G_T: rows.map((row) => row.isTarget),
   };
@@ -136,8 +138,13 @@ function rowsTarget(policy: Policy, clip: Clip, rows: readonly Row[]): SftTarget
 
 /** Tokens of the user turn up to the end of the video. */
 function videoIds({ tokenizer, config }: Policy, clip: Clip): number[] {
-  const ids = tokenizer.encodePrompt("", visualTokensOf(clip, config));
+  const tokens = visualTokensOf(prepareVisual({ kind: "video", clip }, config), config);
+  const ids = tokenizer.encodePrompt([videoPart(tokens), { kind: "text", text: "" }]);
   return ids.slice(0, afterVideo(ids, config.videoTokenId));
+}
+
+function videoPart(tokens: number): TurnPart {
+  return { kind: "video", tokens, timestamps: null };
 }
 
 /** Where the prefix ends: with the token after the video. */

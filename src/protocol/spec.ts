@@ -58,7 +58,7 @@ const video = z
       .int()
       .min(784)
       .default(602112)
-      .describe("Most pixels of a frame after resizing; both sides become multiples of 28."),
+      .describe("Most pixels of a frame after resizing; both sides become multiples of 28 (Qwen3-VL: 32)."),
     onBadVideo: z
       .enum(["skip", "fail"])
       .default("skip")

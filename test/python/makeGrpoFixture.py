@@ -1,6 +1,7 @@
-"""Writes test/fixtures/grpo: losses and gradients of a tiny policy by PyTorch, each completion with its own copy of the prompt.
+"""Writes grpo/ of a folder of fixtures: losses and gradients of tiny policies by PyTorch, each completion with its own
+copy of the prompt.
 
-    python test/python/makeGrpoFixture.py transformers-4.49.0-py3-none-any.whl   (see makePolicyFixture.py)
+    python test/python/makeGrpoFixture.py WHEELS OUT   (see makePolicyFixture.py)
 """
 
 import itertools
@@ -10,19 +11,60 @@ import sys
 import tempfile
 
 import torch
+
+import tinyPolicy  # before all that imports transformers
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-
-import tinyPolicy
-from makePolicyFixture import extended, original_rope_index, token_types
+from qwenInputs import Reference, extended, token_types
+from transformers import Qwen2VLImageProcessorPil, Qwen2VLVideoProcessor, Qwen3VLVideoProcessor
 
 torch.set_num_threads(1)
-OUT = pathlib.Path(__file__).parent.parent / "fixtures" / "grpo"
 VOCABULARY = 272
 OPTIONS = dict(epsilon=0.2, epsilonHigh=0.28, temperature=0.8, maxCompletionLength=24)
 LORA = dict(rank=3, alpha=5, targets=["q_proj", "v_proj", "gate_proj", "down_proj"])
+ALL_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 GRADIENT_CASES = [("grpo", "token", 0.04), ("dapo", "sequence", 0), ("bnpo", "sequence", 0.04)]
 ADAMW = dict(learningRate=0.01, beta1=0.9, beta2=0.95, epsilon=1e-8, weightDecay=0.1, maxGradNorm=10.0)
+PATCHES = dict(patch_size=4, spatial_merge_size=2, temporal_patch_size=2)
+
+
+def small_text(**changes) -> dict:
+    rope = dict(rope_type="default", mrope_section=[2, 1, 1], rope_theta=10000.0)
+    heads = dict(num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=2)
+    sizes = dict(heads, vocab_size=VOCABULARY, hidden_size=16, intermediate_size=24, rope_parameters=rope)
+    return dict(sizes, **changes)
+
+
+# Every architecture, with little else.
+SMALL_CASES = {
+    "qwen2.5-vl": (
+        "qwen2_5_vl",
+        small_text(),
+        dict(
+            PATCHES, depth=2, hidden_size=16, intermediate_size=12, num_heads=2, out_hidden_size=16, window_size=16,
+            fullatt_block_indexes=[1], tokens_per_second=2,
+        ),
+    ),
+    "qwen2-vl": (
+        "qwen2_vl",
+        small_text(),
+        dict(PATCHES, depth=2, embed_dim=16, hidden_size=16, mlp_ratio=2, num_heads=2),
+    ),
+    "qwen3-vl": (
+        "qwen3_vl",
+        small_text(
+            num_hidden_layers=3,
+            head_dim=16,
+            rope_parameters=dict(
+                rope_type="default", mrope_section=[4, 2, 2], mrope_interleaved=True, rope_theta=10000.0
+            ),
+        ),
+        dict(
+            PATCHES, depth=2, hidden_size=16, intermediate_size=12, num_heads=2, out_hidden_size=16,
+            num_position_embeddings=9, deepstack_visual_indexes=[0, 1],
+        ),
+    ),
+}
 # What AdamW makes of a few tensors says enough: their shapes differ, and the norm reads all gradients.
 ADAMW_TENSORS = [
     "model.embed_tokens.weight",
@@ -33,56 +75,90 @@ ADAMW_TENSORS = [
 
 
 class Group:
-    """A prompt with its video and completions, as tensors."""
+    """A prompt with its visuals and completions, as tensors."""
 
-    def __init__(self, model, rope_index, video: dict, text: list[int], completions: list[list[int]], advantages):
-        config, vision = model.config, model.config.vision_config
-        side = vision.patch_size
-        grid = [video["frames"] // 2, video["height"] // side, video["width"] // side]
-        tokens = grid[0] * grid[1] * grid[2] // 4
-        self.prompt = [5, config.vision_start_token_id] + [config.video_token_id] * tokens + text
-        self.video, self.completions, self.advantages = video, completions, advantages
-        self.grid = torch.tensor([grid])
-        self.pixels = patches(tinyPolicy.make_pixels(video["frames"], video["height"], video["width"]), side)
-        seconds = torch.tensor([2 * video["duration"] / video["frames"]])
+    def __init__(self, config, reference, visuals: list[dict], text: list[int], completions: list[list[int]], advantages):
+        self.config, self.visuals = config, visuals
+        self.completions, self.advantages = completions, advantages
+        self.pixels = pixel_inputs(config, visuals)
+        self.prompt = [5]
+        for visual in visuals:
+            self.prompt += visual_tokens(config, visual)
+        self.prompt += text
         ids = torch.tensor([self.prompt])
-        self.positions, _ = rope_index(model, ids, video_grid_thw=self.grid, second_per_grid_ts=seconds)
+        seconds = [2 * v["duration"] / v["frames"] for v in visuals if v["type"] == "video"]
+        self.positions = reference.rope_index(config, ids, dict(self.pixels, second_per_grid_ts=torch.tensor(seconds)))
 
     def logprobs(self, model, temperature: float) -> list[torch.Tensor]:
         """Of the tokens of each completion; the prompt is computed anew for each."""
         found = []
         for completion in self.completions:
             ids = torch.tensor([self.prompt + completion])
-            out = model(
-                input_ids=ids,
-                position_ids=extended(self.positions, len(completion)),
-                pixel_values_videos=self.pixels,
-                video_grid_thw=self.grid,
-                **token_types(model, ids),
-            )
+            positions = extended(self.positions, len(completion))
+            out = model(input_ids=ids, position_ids=positions, **self.pixels, **token_types(self.config, ids))
             scores = (out.logits[0, len(self.prompt) - 1 : -1] / temperature).log_softmax(-1)
             found.append(scores.gather(1, torch.tensor(completion)[:, None])[:, 0])
         return found
 
 
+def visual_tokens(config, visual: dict) -> list[int]:
+    """A visual in a prompt; where the prompt tells the time, a token of text stands before each temporal patch."""
+    side = 2 * config.vision_config.patch_size
+    count = visual["height"] * visual["width"] // side**2
+    start = config.vision_start_token_id
+    if visual["type"] == "image":
+        return [start] + [config.image_token_id] * count
+    patches = visual["frames"] // 2
+    if config.model_type == "qwen3_vl":
+        return [t for i in range(patches) for t in [40 + i, start, *[config.video_token_id] * count]]
+    return [start] + [config.video_token_id] * (patches * count)
+
+
+def pixel_inputs(config, visuals: list[dict]) -> dict:
+    """As the processors of transformers; they know only patches of 14 and 16 by name."""
+    is_qwen3 = config.model_type == "qwen3_vl"
+    options = dict(do_resize=False, patch_size=config.vision_config.patch_size)
+    if is_qwen3:
+        options.update(image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    frames = [tinyPolicy.make_pixels(v.get("frames", 1), v["height"], v["width"]) for v in visuals]
+    videos = [torch.from_numpy(f).permute(0, 3, 1, 2) for v, f in zip(visuals, frames) if v["type"] == "video"]
+    images = [f[0] for v, f in zip(visuals, frames) if v["type"] == "image"]
+    found = {}
+    if videos:
+        processor = (Qwen3VLVideoProcessor if is_qwen3 else Qwen2VLVideoProcessor)(do_sample_frames=False, **options)
+        made = processor(videos=videos, return_tensors="pt")
+        found.update(pixel_values_videos=made["pixel_values_videos"], video_grid_thw=made["video_grid_thw"])
+    if images:
+        made = Qwen2VLImageProcessorPil(**options)(images=images, return_tensors="pt")
+        found.update(pixel_values=made["pixel_values"], image_grid_thw=made["image_grid_thw"])
+    return found
+
+
+def video(frames: int, height: int, width: int, duration: float) -> dict:
+    return dict(type="video", frames=frames, height=height, width=width, duration=duration)
+
+
 def main() -> None:
-    shutil.rmtree(OUT, ignore_errors=True)
-    rope_index = original_rope_index(pathlib.Path(sys.argv[1]))
+    wheels, out = map(pathlib.Path, sys.argv[1:3])
+    make_qwen25(out / "grpo", Reference(wheels, "qwen2_5_vl"))
+    for name, (model_type, text, vision) in SMALL_CASES.items():
+        make_small(out / "grpo" / name, Reference(wheels, model_type), text, vision)
+
+
+def make_qwen25(out: pathlib.Path, reference: Reference) -> None:
+    """Qwen2.5-VL with every loss."""
     tokenizer = tinyPolicy.make_tokenizer(VOCABULARY)
-    model = tinyPolicy.make_checkpoint(OUT / "checkpoint", make_config(tokenizer), tokenizer, seed=5)
+    config = make_config(tokenizer)
+    model = tinyPolicy.make_checkpoint(out / "checkpoint", config, tokenizer, seed=5)
     torch.manual_seed(6)
     random_ids = lambda count: torch.randint(0, 256, (count,)).tolist()
-    videos = [dict(frames=4, height=16, width=24, duration=2.5), dict(frames=2, height=16, width=16, duration=1)]
+    shown = [[video(4, 16, 24, 2.5)], [video(2, 16, 16, 1)]]
     groups = [
-        Group(model, rope_index, videos[0], random_ids(9), [random_ids(n) for n in (5, 18, 11)], [1.2, -0.7, 0.4]),
-        Group(model, rope_index, videos[1], random_ids(4), [random_ids(n) for n in (7, 3)], [-0.9, 0.9]),
+        Group(config, reference, shown[0], random_ids(9), [random_ids(n) for n in (5, 18, 11)], [1.2, -0.7, 0.4]),
+        Group(config, reference, shown[1], random_ids(4), [random_ids(n) for n in (7, 3)], [-0.9, 0.9]),
     ]
-    with torch.no_grad():
-        now = [group.logprobs(model, OPTIONS["temperature"]) for group in groups]
     # Shifted as a whole too, so that ratios of sequences are clipped as well as those of tokens.
-    shifts = [[-0.4, 0.35, 0.1], [0.3, -0.15]]
-    old = [[x + s + 0.3 * torch.randn_like(x) for x, s in zip(g, shift)] for g, shift in zip(now, shifts)]
-    ref = [[x + 0.5 * torch.randn_like(x) for x in group] for group in now]
+    now, old, ref = logprobs_around(model, groups, [[-0.4, 0.35, 0.1], [0.3, -0.15]])
 
     tensors: dict[str, torch.Tensor] = {}
     losses, clipped = {}, {}
@@ -99,21 +175,53 @@ def main() -> None:
     tensors.update(gradients(model, sft_loss(model, groups), "sft"))
     losses["sft"] = float(sft_loss(model, groups).detach())
     tensors.update(adamw(model, [tensors_of(tensors, "grpo/token/0.04"), tensors_of(tensors, "dapo/sequence/0")]))
-    # Last, since it changes the model.
-    lora_loss, lora_tensors, lora_logprobs = lora(model, groups, old, ref)
+    finish(out, model, groups, (now, old, ref), tensors, losses, clipped, LORA)
+
+
+def make_small(out: pathlib.Path, reference: Reference, text: dict, vision: dict) -> None:
+    """One loss with clipping and KL, on prompts with a video and an image."""
+    tokenizer = tinyPolicy.make_tokenizer(VOCABULARY)
+    config = tinyPolicy.make_config(tokenizer, text, vision, True, reference.model_type)
+    model = tinyPolicy.make_checkpoint(out / "checkpoint", config, tokenizer, seed=7)
+    torch.manual_seed(8)
+    random_ids = lambda count: torch.randint(0, 256, (count,)).tolist()
+    shown = [video(4, 16, 24, 2.5), dict(type="image", height=24, width=16)]
+    completions = [random_ids(n) for n in (6, 9, 4)]
+    groups = [Group(config, reference, shown, random_ids(5), completions, [1.2, -0.7, 0.4])]
+    now, old, ref = logprobs_around(model, groups, [[-0.4, 0.35, 0.1]])
+    case = "grpo/token/0.04"
+    loss, share = grpo_loss(model, groups, old, ref, "grpo", "token", 0.04)
+    assert share > 0, "some tokens are clipped"
+    tensors = gradients(model, loss, case)
+    losses, clipped = {case: float(loss.detach())}, {case: share}
+    finish(out, model, groups, (now, old, ref), tensors, losses, clipped, dict(LORA, targets=ALL_TARGETS))
+
+
+def logprobs_around(model, groups, shifts):
+    """Log-probabilities of the policy, and those of an older one and of a reference somewhere near."""
+    with torch.no_grad():
+        now = [group.logprobs(model, OPTIONS["temperature"]) for group in groups]
+    old = [[x + s + 0.3 * torch.randn_like(x) for x, s in zip(g, shift)] for g, shift in zip(now, shifts)]
+    ref = [[x + 0.5 * torch.randn_like(x) for x in group] for group in now]
+    return now, old, ref
+
+
+def finish(out, model, groups, logprobs, tensors: dict, losses: dict, clipped: dict, options: dict) -> None:
+    """Adds a LoRA step, which changes the model, and writes everything."""
+    now, old, ref = logprobs
+    lora_loss, lora_tensors, lora_logprobs = lora(model, groups, old, ref, out, options)
     tensors.update(lora_tensors)
     losses["lora"] = lora_loss
-
     floats = lambda nested: [[x.tolist() for x in group] for group in nested]
     expected = dict(
         options=OPTIONS,
-        lora=LORA,
+        lora=options,
         adamw=ADAMW,
         losses=losses,
         clipped=clipped,
         groups=[
             dict(
-                video=group.video,
+                visuals=group.visuals,
                 promptIds=group.prompt,
                 completions=group.completions,
                 advantages=group.advantages,
@@ -125,11 +233,11 @@ def main() -> None:
             for i, group in enumerate(groups)
         ],
     )
-    tinyPolicy.write_json(OUT / "expected.json", expected)
-    save_file({name: t.contiguous() for name, t in tensors.items()}, OUT / "expected.safetensors")
-    for file in OUT.rglob("*.*"):
+    tinyPolicy.write_json(out / "expected.json", expected)
+    save_file({name: t.contiguous() for name, t in tensors.items()}, out / "expected.safetensors")
+    for file in out.rglob("*.*"):
         file.chmod(0o644)
-    print(losses, clipped)
+    print(out.name, losses, clipped)
 
 
 def make_config(tokenizer):
@@ -139,15 +247,6 @@ def make_config(tokenizer):
     vision = dict(depth=2, hidden_size=16, intermediate_size=12, num_heads=2, out_hidden_size=32, window_size=16)
     fixed = dict(patch_size=4, spatial_merge_size=2, temporal_patch_size=2, fullatt_block_indexes=[1])
     return tinyPolicy.make_config(tokenizer, text, dict(vision, **fixed, tokens_per_second=2), tied=True)
-
-
-def patches(pixels, side: int) -> torch.Tensor:
-    """As Qwen2VLVideoProcessor, which knows only patches of 14 by name."""
-    from transformers import Qwen2VLVideoProcessor
-
-    processor = Qwen2VLVideoProcessor(do_sample_frames=False, do_resize=False, patch_size=side)
-    frames = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    return processor(videos=[frames], return_tensors="pt")["pixel_values_videos"]
 
 
 def grpo_loss(model, groups, old, ref, loss_type: str, level: str, beta: float):
@@ -219,12 +318,12 @@ def adamw(model, steps: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor
     return found
 
 
-def lora(model, groups, old, ref):
+def lora(model, groups, old, ref, out: pathlib.Path, options: dict):
     """Loss, gradients and log-probabilities with a random adapter; its weights are kept as peft writes them."""
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    targets = rf".*language_model\.layers\.\d+\..*\.({'|'.join(LORA['targets'])})"
-    config = LoraConfig(r=LORA["rank"], lora_alpha=LORA["alpha"], target_modules=targets)
+    targets = rf".*language_model\.layers\.\d+\..*\.({'|'.join(options['targets'])})"
+    config = LoraConfig(r=options["rank"], lora_alpha=options["alpha"], target_modules=targets)
     adapted = get_peft_model(model, config)
     torch.manual_seed(9)
     with torch.no_grad():
@@ -233,7 +332,7 @@ def lora(model, groups, old, ref):
                 parameter.copy_((0.4 if "lora_A" in name else 0.03) * torch.randn(parameter.shape))
     with tempfile.TemporaryDirectory() as saved:
         adapted.save_pretrained(saved)
-        shutil.copy(pathlib.Path(saved) / "adapter_model.safetensors", OUT / "adapter.safetensors")
+        shutil.copy(pathlib.Path(saved) / "adapter_model.safetensors", out / "adapter.safetensors")
     loss, _ = grpo_loss(adapted, groups, old, ref, "grpo", "token", 0.04)
     loss.backward()
     named = {n: p.grad for n, p in adapted.named_parameters() if p.requires_grad}

@@ -1,30 +1,23 @@
-"""Writes test/fixtures/policy: tiny checkpoints and what transformers computes with them.
+"""Writes policy/ of a folder of fixtures: tiny checkpoints and what transformers computes with them.
 
-    pip install -r test/python/requirements.txt
-    pip download --no-deps transformers==4.49.0
-    python test/python/makePolicyFixture.py transformers-4.49.0-py3-none-any.whl
+    python test/python/makePolicyFixture.py WHEELS OUT
 
-The wheel is that of the release which came with Qwen2.5-VL; only its get_rope_index is run. Later releases number the
-positions of a video differently: 4.57 and 5.0 drop the fraction of second_per_grid_ts, and from 5.3 on the text after a
-video starts after its height and width even where its time goes further.
+WHEELS is a folder with the releases of qwenInputs.RELEASES (`pip download --no-deps transformers==…`). `npm run test:python`
+does all of this, and compares with test/fixtures; `npm run test:python -- --write` writes there.
 """
 
-import ast
 import pathlib
 import sys
 import types
-import zipfile
 
 import torch
 from safetensors.torch import save_file
-from transformers import Qwen2_5_VLProcessor, Qwen2VLImageProcessorPil, Qwen2VLVideoProcessor
-from transformers.video_utils import VideoMetadata
-from transformers.vision_utils import get_vision_window_index
 
 import tinyPolicy
+from qwenInputs import Reference, extended, pixel_inputs, process, token_types
+from transformers.vision_utils import get_vision_window_index
 
 torch.set_num_threads(1)
-OUT = pathlib.Path(__file__).parent.parent / "fixtures" / "policy"
 VOCABULARY = 320
 GREEDY_TOKENS = 64
 LONG_QUESTION = (
@@ -38,22 +31,56 @@ LONG_QUESTION = (
 def text_config(**changes) -> dict:
     rope = dict(rope_type="default", mrope_section=[2, 1, 1], rope_theta=10000.0)
     sizes = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
-    return dict(sizes, vocab_size=VOCABULARY, rms_norm_eps=1e-6, rope_parameters=rope, **changes)
+    return dict(dict(sizes, vocab_size=VOCABULARY, rms_norm_eps=1e-6, rope_parameters=rope), **changes)
+
+
+def qwen3_text(**changes) -> dict:
+    """Heads wider than hidden size / heads, as in the published models."""
+    rope = dict(rope_type="default", mrope_section=[4, 2, 2], mrope_interleaved=True, rope_theta=10000.0)
+    return text_config(**{**dict(head_dim=16, rope_parameters=rope), **changes})
+
+
+PATCHES = dict(spatial_merge_size=2, temporal_patch_size=2)
 
 
 def vision_config(**changes) -> dict:
-    sizes = dict(hidden_size=16, intermediate_size=24, num_heads=2, out_hidden_size=32, window_size=56)
-    fixed = dict(patch_size=14, spatial_merge_size=2, temporal_patch_size=2, tokens_per_second=2)
-    return dict(sizes, **fixed, **changes)
+    sizes = dict(hidden_size=16, intermediate_size=24, num_heads=2, out_hidden_size=32, window_size=56, patch_size=14)
+    return dict(dict(sizes, **PATCHES, tokens_per_second=2), **changes)
+
+
+def qwen2_vision(**changes) -> dict:
+    return dict(dict(embed_dim=16, hidden_size=32, mlp_ratio=2, num_heads=2, patch_size=14, **PATCHES), **changes)
+
+
+def qwen3_vision(**changes) -> dict:
+    sizes = dict(hidden_size=16, intermediate_size=24, num_heads=2, out_hidden_size=32, patch_size=16)
+    return dict(dict(sizes, **PATCHES, num_position_embeddings=25), **changes)
+
+
+def video(frames: int, height: int, width: int, duration: float, source_fps: float = 30) -> dict:
+    """A clip of `duration` seconds; its frames are spread evenly over those of the file, both ends included."""
+    last = round(duration * source_fps) - 1
+    indices = torch.linspace(0, last, frames).round().long().tolist()
+    return dict(
+        type="video", frames=frames, height=height, width=width, duration=duration, indices=indices, fps=source_fps
+    )
+
+
+def image(height: int, width: int) -> dict:
+    return dict(type="image", height=height, width=width)
+
+
+def text(words: str) -> dict:
+    return dict(type="text", text=words)
 
 
 CASES = {
-    # Tied head, two queries a key; windows of one size; a prompt longer than one chunk of attention; 1.5 s a grid.
+    # Two queries a key; windows of one size; a prompt longer than one chunk of attention; 1.5 s a grid.
     "tied": dict(
+        tied=True,
         text=text_config(num_key_value_heads=2),
         vision=vision_config(depth=3, fullatt_block_indexes=[1]),
-        video=dict(frames=6, height=112, width=112, duration=4.5),
-        question=LONG_QUESTION,
+        content=[video(6, 112, 112, 4.5), text(LONG_QUESTION)],
         completion="<think>The square moves.</think><answer>1.5 to 3.0</answer>",
         logits_from="completion",
     ),
@@ -61,74 +88,132 @@ CASES = {
     "untied": dict(
         text=text_config(num_key_value_heads=1),
         vision=vision_config(depth=2, fullatt_block_indexes=[0]),
-        video=dict(frames=4, height=84, width=140, duration=1.6),
-        question="When does the red square move?",
+        content=[video(4, 84, 140, 1.6), text("When does the red square move?")],
         completion="2.0 to 3.4",
         logits_from="question",
+    ),
+    # Eight queries a key; 0.5 and 6 frames a second, whose times go beyond their heights and widths, or not.
+    "two-videos": dict(
+        tied=True,
+        text=text_config(num_key_value_heads=1, num_attention_heads=8, hidden_size=64, intermediate_size=40),
+        vision=vision_config(depth=3, fullatt_block_indexes=[0, 2], out_hidden_size=64),
+        content=[
+            text("First:"),
+            video(6, 56, 84, 12.0),
+            text("second:"),
+            video(8, 28, 196, 8 / 6),
+            text("Which of them shows the red square?"),
+        ],
+        completion="The first one, from 2.0 to 4.5.",
+        logits_from="completion",
+    ),
+    # A key of its own for every query; an image alone, of odd windows.
+    "image": dict(
+        text=text_config(num_key_value_heads=4),
+        vision=vision_config(depth=2, fullatt_block_indexes=[1]),
+        content=[image(140, 84), text("Where is the red square?")],
+        completion="<answer>[12, 40, 60, 90]</answer>",
+        logits_from="question",
+    ),
+    # Images and a video in one prompt.
+    "mixed": dict(
+        tied=True,
+        text=text_config(num_key_value_heads=2, num_hidden_layers=3),
+        vision=vision_config(depth=3, fullatt_block_indexes=[2], window_size=112),
+        content=[
+            image(56, 56),
+            text("Find this in the video:"),
+            video(4, 84, 56, 3.2, 24),
+            image(84, 28),
+            text("and not that."),
+        ],
+        completion="1.0 to 2.5",
+        logits_from="question",
+    ),
+    "qwen2-vl": dict(
+        model_type="qwen2_vl",
+        text=text_config(num_key_value_heads=2),
+        vision=qwen2_vision(depth=2),
+        # More temporal patches than rows and columns: time decides where the text goes on.
+        content=[image(84, 56), text("Beside it:"), video(8, 56, 84, 3.0), text("When does the red square move?")],
+        completion="<answer>1.5 to 3.0</answer>",
+        logits_from="question",
+    ),
+    "qwen3-vl": dict(
+        model_type="qwen3_vl",
+        tied=True,
+        text=qwen3_text(num_key_value_heads=2, num_hidden_layers=3),
+        vision=qwen3_vision(depth=3, deepstack_visual_indexes=[0, 2]),
+        # Half seconds between frames, so that a time of x.x5 has to be rounded.
+        content=[image(64, 96), text("Beside it:"), video(4, 96, 64, 2.1, 10), text("When does the red square move?")],
+        completion="<answer>1.5 to 3.0</answer>",
+        logits_from="completion",
+    ),
+    # As many deepstack features as decoder layers; two videos.
+    "qwen3-vl-untied": dict(
+        model_type="qwen3_vl",
+        text=qwen3_text(num_key_value_heads=1, num_hidden_layers=2),
+        vision=qwen3_vision(depth=2, deepstack_visual_indexes=[1, 0], num_position_embeddings=16),
+        content=[video(4, 64, 160, 1.75, 8), video(2, 96, 32, 0.5), text("Which one moves?")],
+        completion="The first one.",
+        logits_from="completion",
     ),
 }
 
 
 def main() -> None:
-    rope_index = original_rope_index(pathlib.Path(sys.argv[1]))
+    wheels, out = map(pathlib.Path, sys.argv[1:3])
+    out = out / "policy"
     for name, case in CASES.items():
+        reference = Reference(wheels, case.get("model_type", "qwen2_5_vl"))
         seed = 11
-        while not make_case(OUT / name, case, name == "tied", seed, rope_index):
+        while not make_case(out / name, case, seed, reference):
             seed += 1
-    tinyPolicy.write_json(OUT / "videoTimes.json", video_times(rope_index))
+    tinyPolicy.write_json(out / "videoTimes.json", video_times(Reference(wheels, "qwen2_5_vl")))
 
 
-def make_case(folder: pathlib.Path, case: dict, tied: bool, seed: int, rope_index) -> bool:
+def make_case(folder: pathlib.Path, case: dict, seed: int, reference: Reference) -> bool:
     """Writes a case; False where its greedy tokens say little: too much alike, ended early, or decided by a hair."""
     tokenizer = tinyPolicy.make_tokenizer(VOCABULARY)
-    config = tinyPolicy.make_config(tokenizer, case["text"], case["vision"], tied)
-    model = tinyPolicy.make_checkpoint(folder, config, tokenizer, seed)
-    inputs = process(tokenizer, case)
+    config = tinyPolicy.make_config(
+        tokenizer, case["text"], case["vision"], case.get("tied", False), reference.model_type
+    )
+    model = tinyPolicy.make_checkpoint(folder, config, tokenizer, seed).eval()
+    inputs = process(tokenizer, reference, config.vision_config, case["content"])
     prompt_ids = inputs["input_ids"]
-    grid, seconds = inputs["video_grid_thw"], inputs["second_per_grid_ts"]
-    positions, _ = rope_index(model, prompt_ids, video_grid_thw=grid, second_per_grid_ts=seconds)
+    positions = reference.rope_index(config, prompt_ids, inputs)
 
     completion_ids = torch.tensor([tokenizer.encode(case["completion"], add_special_tokens=False)])
     first_row = prompt_ids.shape[1] - 1
     if case["logits_from"] == "question":
-        first_row = int((prompt_ids[0] == config.vision_end_token_id).nonzero()[0])
-    video = dict(pixel_values_videos=inputs["pixel_values_videos"], video_grid_thw=grid)
+        first_row = int((prompt_ids[0] == config.vision_end_token_id).nonzero()[-1])
+    pixels = pixel_inputs(inputs)
     with torch.no_grad():
-        visual = model.model.visual(video["pixel_values_videos"], grid_thw=grid).pooler_output
         all_ids = torch.cat([prompt_ids, completion_ids], 1)
         all_positions = extended(positions, completion_ids.shape[1])
-        logits = model(input_ids=all_ids, position_ids=all_positions, **token_types(model, all_ids), **video).logits
-        greedy, gap = greedy_tokens(model, prompt_ids, positions, video)
+        logits = model(input_ids=all_ids, position_ids=all_positions, **token_types(config, all_ids), **pixels).logits
+        greedy, gap = greedy_tokens(model, config, prompt_ids, positions, pixels)
+        visual = visual_embeddings(model, case["content"], pixels)
     if config.text_config.eos_token_id in greedy or gap < 0.02 or len(set(greedy)) < 20:
         return False
 
-    window_index, window_ends = get_vision_window_index(
-        grid, spatial_merge_size=2, window_size=config.vision_config.window_size, patch_size=14
-    )
-    # Patches are compared in part: the first and last of each temporal grid.
-    per_grid = int(grid[0, 1] * grid[0, 2])
-    patch_rows = sorted({t * per_grid + i for t in range(int(grid[0, 0])) for i in (0, 1, 2, per_grid - 1)})
+    visuals = expected_visuals(config.vision_config, case["content"], inputs)
     expected = dict(
-        video=case["video"],
-        question=case["question"],
+        content=case["content"],
         completion=case["completion"],
         promptIds=prompt_ids[0].tolist(),
         completionIds=completion_ids[0].tolist(),
         positions=positions[:, 0].tolist(),
-        grid=grid[0].tolist(),
-        secondsPerGrid=float(seconds[0]),
-        windowIndex=window_index.tolist(),
-        windowSizes=(torch.diff(window_ends) // 4).tolist(),
-        patchRows=patch_rows,
-        patchSum=float(inputs["pixel_values_videos"].double().sum()),
+        visuals=[facts for facts, _ in visuals],
         firstLogitsRow=first_row,
         greedyIds=greedy,
         text=tokenizer.decode(completion_ids[0], skip_special_tokens=True),
     )
     tinyPolicy.write_json(folder / "expected.json", expected)
-    tensors = dict(
-        patches=inputs["pixel_values_videos"][patch_rows], visual=visual, logits=logits[0, first_row:-1].contiguous()
-    )
+    tensors = dict(logits=logits[0, first_row:-1].contiguous())
+    for i, (_, patches) in enumerate(visuals):
+        tensors[f"patches.{i}"] = patches
+        tensors[f"visual.{i}"] = visual[i].contiguous()
     save_file(tensors, folder / "expected.safetensors")
     for file in folder.iterdir():
         file.chmod(0o644)
@@ -137,69 +222,68 @@ def make_case(folder: pathlib.Path, case: dict, tied: bool, seed: int, rope_inde
     return True
 
 
-def process(tokenizer, case: dict) -> dict:
-    """As Qwen2_5_VLProcessor makes the inputs of a model from a video whose frames are already picked and resized."""
-    video = case["video"]
-    processor = Qwen2_5_VLProcessor(
-        image_processor=Qwen2VLImageProcessorPil(),
-        tokenizer=tokenizer,
-        video_processor=Qwen2VLVideoProcessor(do_sample_frames=False, do_resize=False),
-        chat_template=tinyPolicy.CHAT_TEMPLATE,
-    )
-    content = [{"type": "video"}, {"type": "text", "text": case["question"]}]
-    text = processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-    )
-    pixels = tinyPolicy.make_pixels(video["frames"], video["height"], video["width"])
-    fps = video["frames"] / video["duration"]
-    metadata = VideoMetadata(
-        total_num_frames=video["frames"], fps=fps, duration=video["duration"], frames_indices=list(range(video["frames"]))
-    )
-    return processor(
-        text=[text],
-        videos=[torch.from_numpy(pixels).permute(0, 3, 1, 2)],
-        videos_kwargs=dict(video_metadata=[metadata]),
-        return_tensors="pt",
-    )
+def of_each_visual(content: list[dict], images: list, videos: list) -> list:
+    """Values of images and videos in the order in which they stand in the turn."""
+    sources = dict(image=iter(images), video=iter(videos))
+    return [next(sources[part["type"]]) for part in content if part["type"] != "text"]
 
 
-def original_rope_index(wheel: pathlib.Path):
-    """get_rope_index of transformers 4.49.0, as a function of (model, input_ids, …)."""
-    path = "transformers/models/qwen2_5_vl/modeling_qwen2_5_vl.py"
-    tree = ast.parse(zipfile.ZipFile(wheel).read(path))
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "get_rope_index"]
-    namespace: dict = {}
-    source = "from __future__ import annotations\nimport torch\n" + ast.unparse(found[0])
-    exec(compile(source, path, "exec"), namespace)
+def visual_embeddings(model, content: list[dict], pixels: dict) -> list[torch.Tensor]:
+    """Of each visual [tokens, hidden * (1 + deepstack levels)]: what the tower gives the decoder."""
+    found = {}
+    for kind, values, grids in [
+        ("images", "pixel_values", "image_grid_thw"),
+        ("videos", "pixel_values_videos", "video_grid_thw"),
+    ]:
+        grid = pixels.get(grids, torch.zeros(0, 3).long())
+        found[kind] = []
+        if len(grid) > 0:
+            out = model.model.visual(pixels[values], grid_thw=grid)
+            levels = getattr(out, "deepstack_features", None) or []
+            joined = torch.cat([out.pooler_output, *levels], 1)
+            found[kind] = list(joined.split((grid.prod(-1) // 4).tolist()))
+    return of_each_visual(content, found["images"], found["videos"])
 
-    def rope_index(model, ids, **kwargs):
-        vision = model.config.vision_config
-        config = types.SimpleNamespace(
-            image_token_id=model.config.image_token_id,
-            video_token_id=model.config.video_token_id,
-            vision_start_token_id=model.config.vision_start_token_id,
-            vision_config=types.SimpleNamespace(
-                spatial_merge_size=vision.spatial_merge_size, tokens_per_second=vision.tokens_per_second
-            ),
+
+def expected_visuals(vision, content: list[dict], inputs: dict) -> list[tuple[dict, torch.Tensor]]:
+    """Of each visual: grid, windows, seconds a grid and the sum of its patches; and some of its patches."""
+    found = {}
+    for kind, values, grids in [
+        ("images", "pixel_values", "image_grid_thw"),
+        ("videos", "pixel_values_videos", "video_grid_thw"),
+    ]:
+        grid = inputs.get(grids, torch.zeros(0, 3).long())
+        sizes = grid.prod(-1).tolist()
+        patches = inputs[values].split(sizes) if sizes else []
+        seconds = inputs["second_per_grid_ts"].tolist() if kind == "videos" and "second_per_grid_ts" in inputs else []
+        found[kind] = [
+            facts_of(vision, grid[i : i + 1], patches[i], seconds[i] if seconds else None) for i in range(len(grid))
+        ]
+    return of_each_visual(content, found["images"], found["videos"])
+
+
+def facts_of(vision, grid: torch.Tensor, patches: torch.Tensor, seconds: float | None) -> tuple[dict, torch.Tensor]:
+    # Patches are compared in part, and by their sum.
+    rows = [0, len(patches) // 2 + 1, len(patches) - 1]
+    facts = dict(
+        grid=grid[0].tolist(),
+        secondsPerGrid=seconds,
+        patchRows=rows,
+        patchSum=float(patches.double().sum()),
+    )
+    if hasattr(vision, "window_size"):
+        index, ends = get_vision_window_index(
+            grid, spatial_merge_size=2, window_size=vision.window_size, patch_size=vision.patch_size
         )
-        return namespace["get_rope_index"](types.SimpleNamespace(config=config), ids, **kwargs)
-
-    return rope_index
-
-
-def token_types(model, ids: torch.Tensor) -> dict:
-    return dict(mm_token_type_ids=torch.where(ids == model.config.video_token_id, 2, 0))
+        facts.update(windowIndex=index.tolist(), windowSizes=(torch.diff(ends) // 4).tolist())
+    return facts, patches[rows].contiguous()
 
 
-def extended(positions: torch.Tensor, count: int) -> torch.Tensor:
-    """Positions of `count` more tokens: one beyond the largest so far, and so on (rope_deltas)."""
-    following = int(positions.max()) + 1 + torch.arange(count)
-    return torch.cat([positions, following.expand(3, 1, count)], 2)
-
-
-def greedy_tokens(model, prompt_ids, positions, video) -> tuple[list[int], float]:
+def greedy_tokens(model, config, prompt_ids, positions, pixels) -> tuple[list[int], float]:
     """Most likely tokens one by one with the model's own cache; and the smallest lead of a first over a second choice."""
-    out = model(input_ids=prompt_ids, position_ids=positions, use_cache=True, **token_types(model, prompt_ids), **video)
+    out = model(
+        input_ids=prompt_ids, position_ids=positions, use_cache=True, **token_types(config, prompt_ids), **pixels
+    )
     tokens, gaps = [], []
     for _ in range(GREEDY_TOKENS):
         best = out.logits[0, -1].topk(2)
@@ -211,23 +295,26 @@ def greedy_tokens(model, prompt_ids, positions, video) -> tuple[list[int], float
     return tokens, min(gaps)
 
 
-def video_times(rope_index) -> list:
+def video_times(reference: Reference) -> list:
     """[frames, seconds, tokens per second, positions in time] of many videos of one merged patch a frame."""
-    vision = types.SimpleNamespace(spatial_merge_size=2, tokens_per_second=0)
-    model = types.SimpleNamespace(config=types.SimpleNamespace(
-        image_token_id=0, video_token_id=1, vision_start_token_id=2, vision_config=vision
-    ))
     generator = torch.Generator().manual_seed(3)
     rows = []
     for i in range(300):
         frames = 2 * int(torch.randint(2, 33, (), generator=generator))
         tenths = int(torch.randint(5, 900, (), generator=generator))
-        vision.tokens_per_second = 25 if i % 3 == 0 else 2
-        ids = torch.tensor([[2] + [1] * (frames // 2) + [3]])
-        seconds = torch.tensor([2 / (frames / (tenths / 10))])
-        grid = torch.tensor([[frames // 2, 2, 2]])
-        positions, _ = rope_index(model, ids, video_grid_thw=grid, second_per_grid_ts=seconds)
-        rows.append([frames, tenths / 10, vision.tokens_per_second, positions[0, 0].tolist()])
+        per_second = 25 if i % 3 == 0 else 2
+        config = types.SimpleNamespace(
+            image_token_id=0,
+            video_token_id=1,
+            vision_start_token_id=2,
+            vision_config=types.SimpleNamespace(spatial_merge_size=2, tokens_per_second=per_second),
+        )
+        inputs = dict(
+            video_grid_thw=torch.tensor([[frames // 2, 2, 2]]),
+            second_per_grid_ts=torch.tensor([2 / (frames / (tenths / 10))]),
+        )
+        positions = reference.rope_index(config, torch.tensor([[2] + [1] * (frames // 2) + [3]]), inputs)
+        rows.append([frames, tenths / 10, per_second, positions[0, 0].tolist()])
     return rows
 
 

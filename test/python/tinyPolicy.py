@@ -1,12 +1,29 @@
-"""Tiny Qwen2.5-VL checkpoints with random weights, for fixtures: written by transformers itself."""
+"""Tiny checkpoints with random weights, for fixtures: written by transformers itself."""
 
 import json
 import pathlib
 
 import numpy
 import torch
+
+import torchvisionStub  # noqa: F401  before transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+)
+
+# Configuration and model by model_type.
+ARCHITECTURES = {
+    "qwen2_vl": (Qwen2VLConfig, Qwen2VLForConditionalGeneration),
+    "qwen2_5_vl": (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration),
+    "qwen3_vl": (Qwen3VLConfig, Qwen3VLForConditionalGeneration),
+}
 
 SPECIAL_TOKENS = [
     "<|endoftext|>",
@@ -67,10 +84,11 @@ def make_tokenizer(vocab_size: int) -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_config(tokenizer: PreTrainedTokenizerFast, text: dict, vision: dict, tied: bool) -> Qwen2_5_VLConfig:
+def make_config(tokenizer: PreTrainedTokenizerFast, text: dict, vision: dict, tied: bool, model_type="qwen2_5_vl"):
     ids = {t: tokenizer.convert_tokens_to_ids(t) for t in SPECIAL_TOKENS}
     ends = dict(eos_token_id=ids["<|im_end|>"], pad_token_id=ids["<|endoftext|>"], bos_token_id=None)
-    return Qwen2_5_VLConfig(
+    make, _ = ARCHITECTURES[model_type]
+    return make(
         text_config=dict(text, max_position_embeddings=2048, tie_word_embeddings=tied, **ends),
         vision_config=vision,
         image_token_id=ids["<|image_pad|>"],
@@ -81,10 +99,11 @@ def make_config(tokenizer: PreTrainedTokenizerFast, text: dict, vision: dict, ti
     )
 
 
-def make_checkpoint(folder: pathlib.Path, config: Qwen2_5_VLConfig, tokenizer, seed: int):
+def make_checkpoint(folder: pathlib.Path, config, tokenizer, seed: int):
     """Writes a bfloat16 checkpoint and returns it as loaded again, in float32."""
     torch.manual_seed(seed)
-    model = Qwen2_5_VLForConditionalGeneration(config)
+    _, make = ARCHITECTURES[config.model_type]
+    model = make(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(random_weight(name, parameter.shape))
@@ -93,19 +112,19 @@ def make_checkpoint(folder: pathlib.Path, config: Qwen2_5_VLConfig, tokenizer, s
     return load_checkpoint(folder)
 
 
-def load_checkpoint(folder: pathlib.Path):
-    return Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
-    ).eval()
+def load_checkpoint(folder: pathlib.Path, **options):
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    _, make = ARCHITECTURES[model_type]
+    return make.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", **options)
 
 
 def random_weight(name: str, shape: torch.Size) -> torch.Tensor:
     """Large enough that attention is uneven and logits differ: a bug must show."""
     noise = torch.randn(shape)
-    if "norm" in name or "ln_q" in name:
-        return 1 + 0.3 * noise
     if name.endswith("bias"):
         return 0.3 * noise
+    if "norm" in name or "ln_q" in name:
+        return 1 + 0.3 * noise
     if "embed_tokens" in name:
         return 0.6 * noise
     fan_in = torch.Size(shape[1:]).numel()

@@ -11,6 +11,7 @@ import type {
   UpdateResult,
 } from "../run/backend.ts";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
+import type { SeenVideo } from "../../protocol/records.ts";
 import { elementCount } from "../graph/types.ts";
 import {
   accumulateGroup,
@@ -87,12 +88,14 @@ async function open(params: OpenBackend): Promise<Opened> {
   const policyHash = await hashCheckpoint(policy.checkpoint.dir);
   // Another version of the runtime may round otherwise.
   const tower = `${policyHash} ${onnxruntimeVersion} ${process.arch} ${threads}`;
+  const { patchSize, spatialMergeSize } = policy.config.vision;
+  const pixelFactor = patchSize * spatialMergeSize;
   return {
     policy: { ...policy, visualStore: createVisualStore(cacheDir, tower) },
     optimizer,
     params,
     policyHash,
-    clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video }),
+    clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video, pixelFactor }),
   };
 }
 
@@ -137,8 +140,15 @@ async function sample(opened: Opened, params: SampleParams, kept: Map<string, Ke
     }
     if (params.forTraining) kept.set(key, { ...group, refLogprobs_G_T: null });
     const completions = group.completions.map((c) => ({ ...c, text: policy.tokenizer.decode([...c.tokens_T]) }));
-    return { ok: true, key, video: group.prompt.clip.seen, promptTokens: group.prompt.ids.length, completions };
+    return { ok: true, key, video: seenVideo(group.prompt), promptTokens: group.prompt.ids.length, completions };
   });
+}
+
+/** The clip that a prompt of a run shows. */
+function seenVideo({ visuals }: PreparedPrompt): SeenVideo {
+  const clip = visuals.find(({ visual }) => visual.kind === "video")?.visual;
+  if (clip?.kind !== "video") throw new Error("internal: a prompt of a run without a video");
+  return clip.clip.seen;
 }
 
 /** Prompts with their clips; a video that cannot be read becomes its error. */

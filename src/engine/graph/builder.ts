@@ -192,6 +192,11 @@ export class GraphBuilder implements Graph {
   rmsNorm(x: Value, weight: Value, epsilon: number): Value {
     return this.#one("SimplifiedLayerNormalization", [x, weight], { epsilon });
   }
+  /** (x - mean) / sqrt(variance + epsilon) * weight + bias, over the last axis: what is centred is normed by its RMS. */
+  layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value {
+    const mean = this.scale(this.reduceSum(x, [-1]), 1 / dimOf(x.shape, -1));
+    return this.add(this.rmsNorm(this.sub(x, mean), weight, epsilon), bias);
+  }
   rotary(x: Value, positions: Value, cos: Value, sin: Value, heads: number): Value {
     return this.#one("RotaryEmbedding", [x, positions, cos, sin], { heads });
   }
@@ -203,6 +208,16 @@ export class GraphBuilder implements Graph {
   gelu(x: Value): Value {
     const phi = this.add(this.erf(this.scale(x, Math.SQRT1_2)), this.constant(1));
     return this.mul(this.scale(x, 0.5), phi);
+  }
+
+  /** x * sigmoid(1.702 x) */
+  quickGelu(x: Value): Value {
+    return this.mul(x, this.sigmoid(this.scale(x, 1.702)));
+  }
+  /** torch.nn.GELU("tanh"): x / 2 (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3); (1 + tanh u) / 2 = sigmoid(2u). */
+  geluTanh(x: Value): Value {
+    const cubic = this.mul(x, this.add(this.scale(this.mul(x, x), 0.044715), this.constant(1)));
+    return this.mul(x, this.sigmoid(this.scale(cubic, 2 * Math.sqrt(2 / Math.PI))));
   }
 
   #one<Op extends OperatorName>(op: Op, inputs: readonly Value[], attributes: OperatorAttributes[Op]): Value {

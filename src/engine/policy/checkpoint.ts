@@ -5,7 +5,7 @@ import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import { sameShape } from "../graph/types.ts";
 import { readPolicyConfig, type PolicyConfig } from "./config.ts";
-import { parameterSpecs } from "./parameters.ts";
+import { parameterSpecs, savedName } from "./parameters.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 
 /** Weights by parameter name, float32, in the order of `parameterSpecs`. */
@@ -84,7 +84,7 @@ export async function writeCheckpoint(
 ): Promise<void> {
   await fs.mkdir(dir, { recursive: true });
   const tensors = parameterSpecs(checkpoint.config).map(({ name, shape }) => ({
-    name,
+    name: savedName(name, checkpoint.config),
     shape,
     data: weightOf(checkpoint.weights, name),
   }));
@@ -170,6 +170,6 @@ function badTensor(file: string, message: string): UserError {
     code: "bad-checkpoint",
     where: file,
     message: `${message}.`,
-    hint: "Use a complete Qwen2.5-VL checkpoint.",
+    hint: "Use a complete checkpoint, with the config.json that belongs to it.",
   });
 }

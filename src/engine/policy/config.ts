@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { UserError } from "../../protocol/errors.ts";
+import type { Architecture, VisionDesign } from "./architectures/architecture.ts";
+import { findArchitecture, knownArchitectures } from "./architectures/architectures.ts";
 
 /**
- * Architecture of a Qwen2.5-VL checkpoint, from its config.json. Names are those of transformers' Qwen2_5_VLConfig.
+ * Architecture and sizes of a checkpoint, from its config.json. Names are those of transformers' Qwen2_5_VLConfig.
  * Both layouts are read: text settings at the top level (first releases) and under `text_config` (transformers 4.52 on).
  */
 export interface PolicyConfig {
+  readonly architecture: Architecture;
   readonly text: TextConfig;
   readonly vision: VisionConfig;
   readonly videoTokenId: number;
@@ -42,9 +45,17 @@ export interface VisionConfig {
   readonly patchSize: number;
   readonly temporalPatchSize: number;
   readonly spatialMergeSize: number;
-  readonly windowSize: number;
+  /** Side of the windows of attention in pixels; null when every block attends within whole frames. */
+  readonly windowSize: number | null;
+  /** Blocks that attend within whole frames although others have windows. */
   readonly fullAttentionBlocks: readonly number[];
-  readonly tokensPerSecond: number;
+  /** Temporal positions in a second; null when time is not in positions. */
+  readonly tokensPerSecond: number | null;
+  /** Learned positions, a square grid that is stretched over a frame; 0 when there are none. */
+  readonly positionEmbeddings: number;
+  /** Blocks whose features are added to the first layers of the decoder (deepstack), one a layer. */
+  readonly deepstackBlocks: readonly number[];
+  readonly design: VisionDesign;
 }
 
 const rope = z.object({ mrope_section: z.array(z.int()), rope_theta: z.number().optional() }).loose();
@@ -63,37 +74,22 @@ const textSchema = z
     rope_parameters: rope.nullish(),
     hidden_act: z.literal("silu").default("silu"),
     use_sliding_window: z.literal(false).default(false),
+    attention_bias: z.literal(false).default(false),
   })
   .loose();
-const visionSchema = z
-  .object({
-    depth: z.int().positive(),
-    hidden_size: z.int().positive(),
-    intermediate_size: z.int().positive(),
-    num_heads: z.int().positive(),
-    out_hidden_size: z.int().positive(),
-    patch_size: z.int().default(14),
-    temporal_patch_size: z.int().default(2),
-    spatial_merge_size: z.int().default(2),
-    window_size: z.int().default(112),
-    fullatt_block_indexes: z.array(z.int()).default([7, 15, 23, 31]),
-    tokens_per_second: z.number().default(2),
-    hidden_act: z.literal("silu").default("silu"),
-  })
-  .loose();
-const topSchema = z
-  .object({
-    model_type: z.literal("qwen2_5_vl"),
-    vision_config: visionSchema,
-    text_config: textSchema.optional(),
-    video_token_id: z.int(),
-    image_token_id: z.int(),
-    vision_start_token_id: z.int(),
-    eos_token_id: z.union([z.int(), z.array(z.int())]).nullish(),
-    pad_token_id: z.int().nullish(),
-    tie_word_embeddings: z.boolean().nullish(),
-  })
-  .loose();
+const topSchema = (architecture: Architecture) =>
+  z
+    .object({
+      vision_config: architecture.visionSchema,
+      text_config: textSchema.optional(),
+      video_token_id: z.int(),
+      image_token_id: z.int(),
+      vision_start_token_id: z.int(),
+      eos_token_id: z.union([z.int(), z.array(z.int())]).nullish(),
+      pad_token_id: z.int().nullish(),
+      tie_word_embeddings: z.boolean().nullish(),
+    })
+    .loose();
 
 /**
  * @param json parsed config.json
@@ -101,9 +97,10 @@ const topSchema = z
  * @throws UserError "bad-checkpoint" naming the key
  */
 export function readPolicyConfig(json: unknown, file: string): PolicyConfig {
-  const top = parse(topSchema, json, file);
-  // SAFETY: a parsed object; its values stay unknown.
-  const raw = top as Record<string, unknown>;
+  const architecture = architectureOf(json, file);
+  const top = parse(topSchema(architecture), json, file);
+  // SAFETY: an object, since it was parsed as one; its values stay unknown.
+  const raw = json as Record<string, unknown>;
   const text = top.text_config ?? parse(textSchema, json, file);
   const ropeParameters = text.rope_parameters ?? text.rope_scaling;
   const headDim = text.head_dim ?? text.hidden_size / text.num_attention_heads;
@@ -123,6 +120,7 @@ export function readPolicyConfig(json: unknown, file: string): PolicyConfig {
   const pad = top.pad_token_id ?? numberIn(text, "pad_token_id");
   const eosTokenIds = eos === undefined || eos === null ? [] : Array.isArray(eos) ? eos : [eos];
   return {
+    architecture,
     text: {
       vocabSize: text.vocab_size,
       hiddenSize: text.hidden_size,
@@ -135,19 +133,7 @@ export function readPolicyConfig(json: unknown, file: string): PolicyConfig {
       ropeTheta: ropeParameters.rope_theta ?? text.rope_theta ?? 1_000_000,
       mropeSection: ropeParameters.mrope_section,
     },
-    vision: {
-      depth: top.vision_config.depth,
-      hiddenSize: top.vision_config.hidden_size,
-      intermediateSize: top.vision_config.intermediate_size,
-      heads: top.vision_config.num_heads,
-      outHiddenSize: top.vision_config.out_hidden_size,
-      patchSize: top.vision_config.patch_size,
-      temporalPatchSize: top.vision_config.temporal_patch_size,
-      spatialMergeSize: top.vision_config.spatial_merge_size,
-      windowSize: top.vision_config.window_size,
-      fullAttentionBlocks: top.vision_config.fullatt_block_indexes,
-      tokensPerSecond: top.vision_config.tokens_per_second,
-    },
+    vision: { ...top.vision_config, design: architecture.vision },
     videoTokenId: top.video_token_id,
     imageTokenId: top.image_token_id,
     visionStartTokenId: top.vision_start_token_id,
@@ -156,6 +142,13 @@ export function readPolicyConfig(json: unknown, file: string): PolicyConfig {
     tieWordEmbeddings: top.tie_word_embeddings ?? booleanIn(text, "tie_word_embeddings") ?? false,
     raw,
   };
+}
+
+function architectureOf(json: unknown, file: string): Architecture {
+  const { model_type: modelType } = parse(z.object({ model_type: z.unknown() }), json, file);
+  const architecture = findArchitecture(modelType);
+  if (architecture !== undefined) return architecture;
+  throw badConfig(file, `model_type: ${JSON.stringify(modelType) ?? "nothing"} is no architecture that is known here`);
 }
 
 function parse<T extends z.ZodType>(schema: T, json: unknown, file: string): z.output<T> {
@@ -170,7 +163,7 @@ function badConfig(file: string, message: string): UserError {
     code: "bad-checkpoint",
     where: file,
     message,
-    hint: "The embedded engine reads Qwen2.5-VL checkpoints (model_type qwen2_5_vl).",
+    hint: `The embedded engine reads checkpoints of ${knownArchitectures()}.`,
   });
 }
 

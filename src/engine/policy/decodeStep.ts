@@ -1,5 +1,5 @@
 import type { Graph, Value } from "../graph/types.ts";
-import { addEmbedding, addHead, addMlp } from "./decoder.ts";
+import { addEmbedding, addHead, addHeads, addMlp } from "./decoder.ts";
 import { PolicyGraph } from "./policyGraph.ts";
 import type { PolicyConfig } from "./config.ts";
 import type { LoraConfig } from "./lora.ts";
@@ -45,9 +45,9 @@ export function buildDecodeStep(config: PolicyConfig, lora: LoraConfig | null, s
     const ownK = g.input(`own_k.${layer}`, [batch, kvHeads, slots, headDim]);
     const ownV = g.input(`own_v.${layer}`, [batch, kvHeads, slots, headDim]);
     const h = g.rmsNorm(x, p.weight(`${name}.input_layernorm.weight`), rmsNormEps);
-    const k = turn(p.linear(h, `${name}.self_attn.k_proj`), kvHeads);
+    const k = turn(addHeads(p, name, "k", h), kvHeads);
     const v = g.reshape(p.linear(h, `${name}.self_attn.v_proj`), [batch, kvHeads, headDim]);
-    const q = g.scale(turn(p.linear(h, `${name}.self_attn.q_proj`), heads), headDim ** -0.5);
+    const q = g.scale(turn(addHeads(p, name, "q", h), heads), headDim ** -0.5);
     g.output(`new_k.${layer}`, k);
     g.output(`new_v.${layer}`, v);
 

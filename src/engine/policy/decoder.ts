@@ -7,6 +7,14 @@ export interface LayerCache {
   readonly v: Value;
 }
 
+/** A prompt before the first layer. */
+export interface PromptEmbedding {
+  /** [P, hidden] */
+  readonly embeddings: Value;
+  /** Features added after each of the first layers, zero where there is text: [P, hidden] each. */
+  readonly deepstack: readonly Value[];
+}
+
 /** Rows of prompt attention scores made at once: above this, a chunk sees only the keys before its end. */
 const attentionChunk = 256;
 
@@ -14,9 +22,8 @@ const attentionChunk = 256;
  * The prompt through the decoder, causal. Shared by sampling (whose cache it fills) and training (whose completions
  * attend to it). The last layer computes only keys and values: nobody reads its output.
  * Adds inputs `prompt_cos`, `prompt_sin` [P, headDim / 2].
- * @param embeddings [P, hidden]
  */
-export function addPrompt(p: PolicyGraph, embeddings: Value): readonly LayerCache[] {
+export function addPrompt(p: PolicyGraph, { embeddings, deepstack }: PromptEmbedding): readonly LayerCache[] {
   const { g } = p;
   const { layers, headDim, heads, kvHeads, hiddenSize, rmsNormEps } = p.config.text;
   const length = embeddings.shape[0] ?? 0;
@@ -28,14 +35,16 @@ export function addPrompt(p: PolicyGraph, embeddings: Value): readonly LayerCach
     const name = `model.layers.${layer}`;
     const h = g.rmsNorm(x, p.weight(`${name}.input_layernorm.weight`), rmsNormEps);
     const perHead = (z: Value, count: number): Value => g.transpose(g.reshape(z, [length, count, headDim]), [1, 0, 2]);
-    const k = perHead(rotary(p.linear(h, `${name}.self_attn.k_proj`), kvHeads), kvHeads);
+    const k = perHead(rotary(addHeads(p, name, "k", h), kvHeads), kvHeads);
     const v = perHead(p.linear(h, `${name}.self_attn.v_proj`), kvHeads);
     caches.push({ k, v });
     if (layer === layers - 1) break;
-    const q = perHead(rotary(p.linear(h, `${name}.self_attn.q_proj`), heads), heads);
+    const q = perHead(rotary(addHeads(p, name, "q", h), heads), heads);
     const attended = attendCausally(p, g.reshape(q, [kvHeads, rowsPerKey, length, headDim]), k, v);
     const rows = g.reshape(g.transpose(attended, [2, 0, 1, 3]), [length, heads * headDim]);
     x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
+    const features = deepstack[layer];
+    if (features !== undefined) x = g.add(x, features);
   }
   if (hiddenSize !== embeddings.shape[1]) throw new Error("internal: embedding width");
   return caches;
@@ -72,9 +81,9 @@ export function addCompletions(
     const name = `model.layers.${layer}`;
     const h = g.rmsNorm(x, p.weight(`${name}.input_layernorm.weight`), rmsNormEps);
     const keyed = (z: Value): Value => g.transpose(g.reshape(z, [groupSize, length, kvHeads, headDim]), [2, 0, 1, 3]);
-    const k = withPrompt(cache.k, keyed(rotary(p.linear(h, `${name}.self_attn.k_proj`), kvHeads)));
+    const k = withPrompt(cache.k, keyed(rotary(addHeads(p, name, "k", h), kvHeads)));
     const v = withPrompt(cache.v, keyed(p.linear(h, `${name}.self_attn.v_proj`)));
-    const q0 = rotary(p.linear(h, `${name}.self_attn.q_proj`), heads);
+    const q0 = rotary(addHeads(p, name, "q", h), heads);
     const q = g.transpose(g.reshape(q0, [groupSize, length, kvHeads, rowsPerKey, headDim]), [2, 0, 3, 1, 4]);
     const folded = g.reshape(q, [kvHeads, groupSize, rowsPerKey * length, headDim]);
     const scoreShape = [kvHeads, groupSize, rowsPerKey, length, total];
@@ -92,14 +101,36 @@ export function addEmbedding(p: PolicyGraph, ids: Value): Value {
 }
 
 /**
- * Embeddings of a prompt in which some tokens stand for visual embeddings.
+ * A prompt in which some tokens stand for rows of `visual` [N, visualWidth].
  * Adds inputs `prompt_ids` [P], `visual_rows` [P] (row of `visual` a token stands for, else 0) and `is_visual` [P, 1].
  */
-export function addPromptEmbedding(p: PolicyGraph, length: number, visual: Value): Value {
+export function addPromptEmbedding(p: PolicyGraph, length: number, visual: Value): PromptEmbedding {
   const { g } = p;
+  const { hiddenSize } = p.config.text;
   const text = addEmbedding(p, g.input("prompt_ids", [length], "int64"));
   const seen = g.gather(visual, g.input("visual_rows", [length], "int64"));
-  return g.where(g.input("is_visual", [length, 1], "bool"), seen, text);
+  const isVisual = g.input("is_visual", [length, 1], "bool");
+  const levels = new Array<number>(p.config.vision.deepstackBlocks.length + 1).fill(hiddenSize);
+  const [replacing, ...added] = g.split(seen, 1, levels);
+  if (replacing === undefined) throw new Error("internal: visual embedding split");
+  return {
+    embeddings: g.where(isVisual, replacing, text),
+    deepstack: added.map((features) => g.where(isVisual, features, g.constant(0))),
+  };
+}
+
+/** Queries or keys of rows [N, hidden], normed a head at a time where the architecture has it: [N, heads * headDim]. */
+export function addHeads(p: PolicyGraph, layer: string, which: "q" | "k", x: Value): Value {
+  const { g } = p;
+  const { headDim, rmsNormEps } = p.config.text;
+  const projected = p.linear(x, `${layer}.self_attn.${which}_proj`);
+  if (!p.config.architecture.decoder.hasQueryKeyNorm) return projected;
+  const [rows = 0, width = 0] = projected.shape;
+  const weight = p.weight(`${layer}.self_attn.${which}_norm.weight`);
+  return g.reshape(g.rmsNorm(g.reshape(projected, [rows, width / headDim, headDim]), weight, rmsNormEps), [
+    rows,
+    width,
+  ]);
 }
 
 /** Logits [N, vocab] of hidden states [N, hidden]. */

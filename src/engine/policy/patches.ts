@@ -2,11 +2,7 @@ import { UserError } from "../../protocol/errors.ts";
 import type { VisionConfig } from "./config.ts";
 import type { Grid } from "./ropeIndex.ts";
 
-/** Mean and standard deviation of Qwen2-VL's image processor (CLIP's). */
-const imageMean = [0.48145466, 0.4578275, 0.40821073] as const;
-const imageStd = [0.26862954, 0.26130258, 0.27577711] as const;
-
-/** @throws UserError "bad-checkpoint" when the frames do not divide into merged patches (the video is made for 2 x 28 x 28) */
+/** @throws UserError "bad-checkpoint" when the frames do not divide into merged patches */
 export function gridOf(frames: number, heightPx: number, widthPx: number, config: VisionConfig): Grid {
   const side = config.patchSize * config.spatialMergeSize;
   if (frames % config.temporalPatchSize !== 0 || heightPx % side !== 0 || widthPx % side !== 0) {
@@ -15,7 +11,7 @@ export function gridOf(frames: number, heightPx: number, widthPx: number, config
       message:
         `vision_config merges patches of ${config.temporalPatchSize} frames and ${side} x ${side} px; ` +
         `a clip of ${frames} frames of ${widthPx} x ${heightPx} px does not divide into them.`,
-      hint: "The embedded engine reads Qwen2.5-VL checkpoints: patch_size 14, spatial_merge_size 2, temporal_patch_size 2.",
+      hint: "Clips are made for pairs of frames: use a checkpoint with temporal_patch_size 2 and its published patch_size.",
     });
   }
   return { t: frames / config.temporalPatchSize, h: heightPx / config.patchSize, w: widthPx / config.patchSize };
@@ -37,8 +33,9 @@ export function patchify(pixels_FHWC: Uint8Array, grid: Grid, config: VisionConf
   const [height, width] = [grid.h * p, grid.w * p];
   const patchLength = 3 * frames * p * p;
   const patches = new Float32Array(grid.t * grid.h * grid.w * patchLength);
-  const normal = imageMean.map((mean, c) =>
-    Float32Array.from({ length: 256 }, (_, v) => (v / 255 - mean) / (imageStd[c] ?? 1)),
+  const { pixelMean, pixelStd } = config.design;
+  const normal = pixelMean.map((mean, c) =>
+    Float32Array.from({ length: 256 }, (_, v) => (v / 255 - mean) / (pixelStd[c] ?? 1)),
   );
   let out = 0;
   forEachPatch(grid, config, (t, row, column) => {

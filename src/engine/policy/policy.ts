@@ -1,4 +1,3 @@
-import type { Clip } from "../video/clip.ts";
 import type { GraphCache } from "../runtime/graphCache.ts";
 import type { CompiledGraph, Feeds } from "../runtime/session.ts";
 import { weightOf, type Checkpoint, type Weights } from "./checkpoint.ts";
@@ -8,10 +7,10 @@ import { parameterSpecs } from "./parameters.ts";
 import { buildVision } from "./prefill.ts";
 import type { TrainableSpec } from "./optimizerGraph.ts";
 import { visualTokenCount } from "./patches.ts";
-import type { Grid } from "./ropeIndex.ts";
 import type { PolicyTokenizer } from "./tokenizer.ts";
-import { visionFeeds } from "./visionTower.ts";
+import { visionFeeds, visualWidth } from "./visionTower.ts";
 import type { VisualStore } from "./visualStore.ts";
+import { framesOf, visualKey, type PreparedVisual } from "./visuals.ts";
 
 /** The weights that a run holds: the policy's, its adapters', and for full training a copy that stays the reference. */
 export interface Policy {
@@ -59,30 +58,48 @@ export function weightFeeds(policy: Policy, graph: CompiledGraph, which: "policy
   return feeds;
 }
 
-/** Visual embeddings of a clip, [visualTokens, hidden]; computed once a clip while the vision tower is fixed. */
+/** Embeddings of the visuals of a prompt, one after the other: [visualTokens, visualWidth]. */
+export async function promptVisuals(
+  policy: Policy,
+  visuals: readonly PreparedVisual[],
+  which: "policy" | "reference" = "policy",
+): Promise<Float32Array> {
+  const [first, ...rest] = visuals;
+  if (first !== undefined && rest.length === 0) return visualEmbedding(policy, first, which);
+  const parts: Float32Array[] = [];
+  for (const visual of visuals) parts.push(await visualEmbedding(policy, visual, which));
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let start = 0;
+  for (const part of parts) {
+    whole.set(part, start);
+    start += part.length;
+  }
+  return whole;
+}
+
+/** Embedding of a visual, [visualTokens, visualWidth]; computed once while the vision tower is fixed. */
 export async function visualEmbedding(
   policy: Policy,
-  clip: Clip,
-  grid: Grid,
+  { visual: shown, grid }: PreparedVisual,
   which: "policy" | "reference" = "policy",
 ): Promise<Float32Array> {
   const isFixed = isVisionFixed(policy) || which === "reference";
-  const key = `${isVisionFixed(policy) ? "fixed" : which}/${clip.seen.frameSet}`;
+  const key = `${isVisionFixed(policy) ? "fixed" : which}/${visualKey(shown)}`;
   const known = isFixed ? policy.visualCache.get(key) : undefined;
   if (known !== undefined) {
     keepVisual(policy.visualCache, key, known);
     return known;
   }
-  const visualTokens = visualTokenCount(grid, policy.config.vision);
+  const size = visualTokenCount(grid, policy.config.vision) * visualWidth(policy.config.vision);
   const stored = isVisionFixed(policy) ? policy.visualStore : null;
-  const before = await stored?.read(key, visualTokens * policy.config.text.hiddenSize);
+  const before = await stored?.read(key, size);
   if (before !== undefined && before !== null) {
     keepVisual(policy.visualCache, key, before);
     return before;
   }
   const graph = await policy.graphs.get(`vision/${grid.t}x${grid.h}x${grid.w}`, () => buildVision(policy.config, grid));
-  const feeds = { ...weightFeeds(policy, graph, which), ...visionFeeds(clip.pixels_FHWC, grid, policy.config.vision) };
-  const { visual } = await graph.run(feeds);
+  const pixels = visionFeeds([{ grid, pixels_FHWC: framesOf(shown, policy.config) }], policy.config.vision);
+  const { visual } = await graph.run({ ...weightFeeds(policy, graph, which), ...pixels });
   if (!(visual instanceof Float32Array)) throw new Error("internal: visual embedding missing");
   if (isFixed) keepVisual(policy.visualCache, key, visual);
   await stored?.write(key, visual);

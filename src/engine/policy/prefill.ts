@@ -7,12 +7,12 @@ import type { PolicyConfig } from "./config.ts";
 import type { LoraConfig } from "./lora.ts";
 import type { TrainableSpec } from "./optimizerGraph.ts";
 import type { Grid } from "./ropeIndex.ts";
-import { addVisionTower } from "./visionTower.ts";
+import { addVisionTower, visualWidth } from "./visionTower.ts";
 
-/** The vision tower alone: output `visual` [visualTokens, hidden]. */
+/** The vision tower alone: output `visual` [visualTokens, visualWidth]. */
 export function buildVision(config: PolicyConfig, grid: Grid): Graph {
   const p = new PolicyGraph("vision", config, null);
-  p.g.output("visual", addVisionTower(p, grid));
+  p.g.output("visual", addVisionTower(p, [grid]));
   return p.g;
 }
 
@@ -27,7 +27,7 @@ export function buildPrefill(
   visualTokens: number,
 ): Graph {
   const p = new PolicyGraph("prefill", config, lora);
-  const visual = p.g.input("visual", [visualTokens, config.text.hiddenSize]);
+  const visual = p.g.input("visual", [visualTokens, visualWidth(config.vision)]);
   const caches = addPrompt(p, addPromptEmbedding(p, length, visual));
   caches.forEach(({ k, v }, layer) => {
     p.g.output(`k.${layer}`, k);
@@ -40,8 +40,8 @@ export function buildPrefill(
 export interface PromptShape {
   readonly length: number;
   readonly visualTokens: number;
-  /** Patch grid when the vision tower is trained, and so part of the graph; null when `visual` is an input. */
-  readonly visionGrid: Grid | null;
+  /** Patch grids when the vision tower is trained, and so part of the graph; null when `visual` is an input. */
+  readonly visionGrids: readonly Grid[] | null;
 }
 
 /**
@@ -58,9 +58,11 @@ export function buildPromptBackward(
 ): Graph {
   const p = new PolicyGraph("prompt_backward", config, lora);
   const { g } = p;
-  const { length, visualTokens, visionGrid } = shape;
+  const { length, visualTokens, visionGrids } = shape;
   const visual =
-    visionGrid === null ? g.input("visual", [visualTokens, config.text.hiddenSize]) : addVisionTower(p, visionGrid);
+    visionGrids === null
+      ? g.input("visual", [visualTokens, visualWidth(config.vision)])
+      : addVisionTower(p, visionGrids);
   const caches = addPrompt(p, addPromptEmbedding(p, length, visual));
   const seeds = caches.flatMap(({ k, v }, layer): [Value, Value][] => [
     [k, g.input(`d_k.${layer}`, k.shape)],

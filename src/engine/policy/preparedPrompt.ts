@@ -1,19 +1,24 @@
-import type { SeenVideo } from "../../protocol/records.ts";
 import type { Clip } from "../video/clip.ts";
 import type { PolicyConfig } from "./config.ts";
-import { gridOf, visualTokenCount } from "./patches.ts";
 import { masked } from "./policyGraph.ts";
-import { ropeIndex, type Grid } from "./ropeIndex.ts";
+import { isVisualToken, ropeIndex } from "./ropeIndex.ts";
 import { completionRotary, textRotary, type RotaryTable } from "./rotary.ts";
-import type { PolicyTokenizer } from "./tokenizer.ts";
+import type { PolicyTokenizer, TurnPart } from "./tokenizer.ts";
+import {
+  prepareVisual,
+  timestampTexts,
+  visualSpans,
+  visualTokensOf,
+  type PreparedVisual,
+  type Visual,
+} from "./visuals.ts";
 
 /**
  * A prompt as the graphs take it. The last prompt token is set apart: it is the first row of every completion
  * (see addCompletions), so the shared prefix ends before it.
  */
 export interface PreparedPrompt {
-  readonly clip: Clip;
-  readonly grid: Grid;
+  readonly visuals: readonly PreparedVisual[];
   readonly visualTokens: number;
   /** All prompt tokens, the last included. */
   readonly ids: readonly number[];
@@ -32,28 +37,53 @@ export interface PreparedPrompt {
   };
 }
 
+/** A piece of what the user says and shows. */
+export type ContentPart = Visual | { readonly kind: "text"; readonly text: string };
+
 const promptBucket = 32;
 
-/** @param text of the user turn; the video stands before it */
+/** A user turn of one clip with a text after it, as in training. */
 export function preparePrompt(
   text: string,
   clip: Clip,
   tokenizer: PolicyTokenizer,
   config: PolicyConfig,
 ): PreparedPrompt {
-  return prepareTokens(tokenizer.encodePrompt(text, visualTokensOf(clip, config)), clip, config);
+  const content: ContentPart[] = [
+    { kind: "video", clip },
+    { kind: "text", text },
+  ];
+  return prepareContent(content, tokenizer, config);
 }
 
-export function visualTokensOf({ seen }: Clip, config: PolicyConfig): number {
-  return visualTokenCount(gridOf(seen.frameIndices.length, seen.heightPx, seen.widthPx, config.vision), config.vision);
+/** @param content of the user turn: videos, images and texts in the order in which the policy reads them */
+export function prepareContent(
+  content: readonly ContentPart[],
+  tokenizer: PolicyTokenizer,
+  config: PolicyConfig,
+): PreparedPrompt {
+  const visuals: Visual[] = [];
+  const turn = content.map((part): TurnPart => {
+    if (part.kind === "text") return part;
+    visuals.push(part);
+    const tokens = visualTokensOf(prepareVisual(part, config), config);
+    return { kind: part.kind, tokens, timestamps: timestampTexts(part, config) };
+  });
+  return prepareTokens(tokenizer.encodePrompt(turn), visuals, config);
 }
 
-/** @param ids prompt tokens with one video span of the clip's visual tokens */
-export function prepareTokens(ids: readonly number[], clip: Clip, config: PolicyConfig): PreparedPrompt {
-  const { seen } = clip;
-  const grid = gridOf(seen.frameIndices.length, seen.heightPx, seen.widthPx, config.vision);
-  const visualTokens = visualTokenCount(grid, config.vision);
-  const index = ropeIndex(ids, [grid], [secondsPerGrid(seen, config)], config);
+/** @param ids prompt tokens with the tokens of the visuals, in order */
+export function prepareTokens(
+  ids: readonly number[],
+  visuals: readonly Visual[],
+  config: PolicyConfig,
+): PreparedPrompt {
+  const prepared = visuals.map((visual) => prepareVisual(visual, config));
+  const visualTokens = prepared.reduce((sum, visual) => sum + visualTokensOf(visual, config), 0);
+  const found = ids.filter((id) => isVisualToken(id, config)).length;
+  if (found !== visualTokens) throw new Error(`internal: ${found} visual tokens for visuals of ${visualTokens}`);
+  const spans = prepared.flatMap((visual) => visualSpans(visual, config));
+  const index = ropeIndex(ids, spans, config);
   const prefixLength = ids.length - 1;
   const paddedLength = Math.ceil(prefixLength / promptBucket) * promptBucket;
   const promptIds_P = new BigInt64Array(paddedLength).fill(BigInt(config.padTokenId));
@@ -63,15 +93,14 @@ export function prepareTokens(ids: readonly number[], clip: Clip, config: Policy
   for (let s = 0; s < prefixLength; s++) {
     const id = ids[s] ?? 0;
     promptIds_P[s] = BigInt(id);
-    if (id !== config.videoTokenId) continue;
+    if (!isVisualToken(id, config)) continue;
     isVisual_P[s] = 1;
     visualRows_P[s] = BigInt(row++);
   }
   const rotary = textRotary(index, config);
   const half = config.text.headDim / 2;
   return {
-    clip,
-    grid,
+    visuals: prepared,
     visualTokens,
     ids,
     prefixLength,
@@ -86,14 +115,6 @@ export function prepareTokens(ids: readonly number[], clip: Clip, config: Policy
       prompt_sin: padded(rotary.sin, prefixLength * half, paddedLength * half),
     },
   };
-}
-
-/**
- * Seconds between temporal patches, second_per_grid_ts of Qwen2_5_VLProcessor: temporalPatchSize / sample fps, where the
- * sample fps of qwen-vl-utils is frames picked / duration.
- */
-export function secondsPerGrid(seen: Pick<SeenVideo, "frameIndices" | "durationSec">, config: PolicyConfig): number {
-  return (config.vision.temporalPatchSize * seen.durationSec) / seen.frameIndices.length;
 }
 
 /** Rotary table of the rows of a completion. */

@@ -1,6 +1,6 @@
 import type { Feeds } from "../runtime/session.ts";
 import type { PolicyConfig } from "./config.ts";
-import { visualEmbedding, weightFeeds, type Policy } from "./policy.ts";
+import { promptVisuals, weightFeeds, type Policy } from "./policy.ts";
 import { buildPrefill } from "./prefill.ts";
 import type { PreparedPrompt } from "./preparedPrompt.ts";
 
@@ -23,7 +23,7 @@ export async function computePromptKv(
   const graph = await policy.graphs.get(`prefill/${paddedLength}/${visualTokens}`, () =>
     buildPrefill(policy.config, policy.lora, paddedLength, visualTokens),
   );
-  const visual = await visualEmbedding(policy, prompt.clip, prompt.grid, which);
+  const visual = await promptVisuals(policy, prompt.visuals, which);
   const outputs = await graph.run({ ...weightFeeds(policy, graph, which), ...prompt.feeds, visual });
   const layers = (name: string): Float32Array[] =>
     Array.from({ length: policy.config.text.layers }, (_, layer) => {

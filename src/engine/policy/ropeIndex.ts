@@ -7,6 +7,13 @@ export interface Grid {
   readonly w: number;
 }
 
+/** A run of visual tokens in a prompt. */
+export interface VisualSpan {
+  readonly grid: Grid;
+  /** Temporal position of each temporal patch, ascending from 0. */
+  readonly times: readonly number[];
+}
+
 /** Position of each token along time, height and width (M-RoPE). */
 export interface RopeIndex {
   readonly time_S: Int32Array;
@@ -17,41 +24,30 @@ export interface RopeIndex {
 }
 
 /**
- * Position ids of a prompt, as get_rope_index of the transformers release that came with the model (4.49): text counts up
- * on all three axes, a video's temporal position is its time in seconds times tokens_per_second, truncated, and the text
- * after a video starts beyond its largest position. Later releases truncate the seconds before they multiply (5.0), or
- * start that text beyond the video's height and width (from 5.3 on); the published weights were trained with neither.
- * @param ids prompt token ids with the video token repeated
- * @param grids one per video, in order
- * @param secondsPerGrid seconds between temporal patches of each video (second_per_grid_ts)
+ * Position ids of a prompt, as get_rope_index of the transformers releases that came with the models (4.49 for Qwen2-VL
+ * and Qwen2.5-VL, 4.57 for Qwen3-VL): text counts up on all three axes, and the text after a visual starts beyond its
+ * largest position. Releases from 5.3 on start that text beyond the visual's height and width; the published weights were
+ * not trained with that.
+ * @param ids prompt token ids with the visual tokens repeated
+ * @param spans the runs of visual tokens, in order
  */
-export function ropeIndex(
-  ids: readonly number[],
-  grids: readonly Grid[],
-  secondsPerGrid: readonly number[],
-  config: PolicyConfig,
-): RopeIndex {
+export function ropeIndex(ids: readonly number[], spans: readonly VisualSpan[], config: PolicyConfig): RopeIndex {
   const time_S = new Int32Array(ids.length);
   const height_S = new Int32Array(ids.length);
   const width_S = new Int32Array(ids.length);
   const merge = config.vision.spatialMergeSize;
   let next = 0;
-  let video = 0;
+  let number = 0;
   for (let s = 0; s < ids.length;) {
-    if (ids[s] !== config.videoTokenId) {
+    if (!isVisualToken(ids[s], config)) {
       time_S[s] = height_S[s] = width_S[s] = next++;
       s++;
       continue;
     }
-    const grid = grids[video];
-    const seconds = secondsPerGrid[video];
-    if (grid === undefined || seconds === undefined) throw new Error("internal: more video spans than grids");
-    video++;
-    const [rows, columns] = [grid.h / merge, grid.w / merge];
-    let last = 0;
-    for (let t = 0; t < grid.t; t++) {
-      // In float32, as there: a product just below a whole number must fall on the same side.
-      const time = Math.trunc(Math.fround(Math.fround(t * Math.fround(seconds)) * config.vision.tokensPerSecond));
+    const span = spans[number++];
+    if (span === undefined) throw new Error("internal: more runs of visual tokens than visuals");
+    const [rows, columns] = [span.grid.h / merge, span.grid.w / merge];
+    for (const time of span.times) {
       for (let y = 0; y < rows; y++) {
         for (let x = 0; x < columns; x++, s++) {
           time_S[s] = next + time;
@@ -59,9 +55,13 @@ export function ropeIndex(
           width_S[s] = next + x;
         }
       }
-      last = Math.max(last, time);
     }
-    next += Math.max(last, rows - 1, columns - 1) + 1;
+    next += Math.max(span.times.at(-1) ?? 0, rows - 1, columns - 1) + 1;
   }
   return { time_S, height_S, width_S, next };
+}
+
+/** Whether a token stands for a row of a visual's embedding. */
+export function isVisualToken(id: number | undefined, config: PolicyConfig): boolean {
+  return id === config.videoTokenId || id === config.imageTokenId;
 }

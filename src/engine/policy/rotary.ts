@@ -7,16 +7,28 @@ export interface RotaryTable {
   readonly sin: Float32Array;
 }
 
-/** M-RoPE of the decoder: the first frequencies turn with time, then height, then width (mrope_section). */
+/** M-RoPE of the decoder: some frequencies turn with time, some with height, some with width (mrope_section). */
 export function textRotary(
   index: Pick<RopeIndex, "time_S" | "height_S" | "width_S">,
   config: PolicyConfig,
 ): RotaryTable {
-  const { headDim, ropeTheta, mropeSection } = config.text;
+  const { headDim, ropeTheta } = config.text;
   const frequencies = inverseFrequencies(headDim, ropeTheta);
-  const axes = mropeSection.flatMap((count, axis) => new Array<number>(count).fill(axis));
+  const axes = axisOfFrequency(config);
   const positions = [index.time_S, index.height_S, index.width_S];
   return table(index.time_S.length, frequencies, (s, f) => positions[axes[f] ?? 0]?.[s] ?? 0);
+}
+
+/** For each frequency the axis that it turns with: 0 time, 1 height, 2 width. */
+function axisOfFrequency({ text, architecture }: PolicyConfig): readonly number[] {
+  const { headDim, mropeSection } = text;
+  if (architecture.decoder.mropeLayout === "stretches")
+    return mropeSection.flatMap((count, axis) => new Array<number>(count).fill(axis));
+  // By turns while height and width have frequencies left; time takes the rest.
+  return Array.from({ length: headDim / 2 }, (_, f) => {
+    const axis = f % 3;
+    return axis > 0 && f < 3 * (mropeSection[axis] ?? 0) ? axis : 0;
+  });
 }
 
 /** Rotary table for tokens that all three axes number alike: a completion from `start` on. */
@@ -26,7 +38,7 @@ export function completionRotary(start: number, length: number, config: PolicyCo
 }
 
 /**
- * 2-D rotary positions of the vision tower (Qwen2_5_VisionRotaryEmbedding): the first half of the frequencies turns with
+ * 2-D rotary positions of the vision tower (Qwen2VLVisionRotaryEmbedding): the first half of the frequencies turns with
  * the row, the second with the column of a patch.
  */
 export function visionRotary(row_N: Int32Array, column_N: Int32Array, config: VisionConfig): RotaryTable {

@@ -4,6 +4,7 @@ import { Template } from "@huggingface/jinja";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { UserError } from "../../protocol/errors.ts";
 import type { PolicyConfig } from "./config.ts";
+import { isVisualToken } from "./ropeIndex.ts";
 
 /** Text to token ids and back, with the chat template of the checkpoint. */
 export interface PolicyTokenizer {
@@ -13,12 +14,24 @@ export interface PolicyTokenizer {
   /** Text of each token by itself, special tokens with their names. A part of a character shows as U+FFFD. */
   tokenTexts(ids: readonly number[]): string[];
   /**
-   * Token ids of a user turn (one video of `visualTokens` tokens, then the text, as Qwen's examples have it) up to where
-   * the assistant begins, as Qwen2_5_VLProcessor makes them: the video token of the template is repeated.
-   * @throws UserError "bad-data" when the text holds a video token of its own; "bad-checkpoint" when the template has none
+   * Token ids of a user turn up to where the assistant begins, as the processors of transformers make them: the visual
+   * token of the template is repeated for each row of the visual's embedding.
+   * @throws UserError "bad-data" when a text holds a visual token of its own; "bad-checkpoint" when the template has no
+   * place for a visual
    */
-  encodePrompt(text: string, visualTokens: number): number[];
+  encodePrompt(content: readonly TurnPart[]): number[];
 }
+
+/** A piece of a user turn, as text. */
+export type TurnPart =
+  | { readonly kind: "text"; readonly text: string }
+  | {
+      readonly kind: "video" | "image";
+      /** Rows of its embedding. */
+      readonly tokens: number;
+      /** Texts before its temporal patches, where the architecture has them. */
+      readonly timestamps: readonly string[] | null;
+    };
 
 /** @throws UserError "bad-checkpoint" when tokenizer.json or the chat template is missing or unreadable */
 export async function readTokenizer(dir: string, config: PolicyConfig): Promise<PolicyTokenizer> {
@@ -37,29 +50,92 @@ export async function readTokenizer(dir: string, config: PolicyConfig): Promise<
         : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
     tokenTexts: (ids) =>
       ids.map((id) => tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false })),
-    encodePrompt(text, visualTokens) {
-      const content = [{ type: "video" }, { type: "text", text }];
-      const turn = template.render({ messages: [{ role: "user", content }], add_generation_prompt: true });
-      const ids = encode(turn);
-      const videos = ids.filter((id) => id === config.videoTokenId).length;
-      if (videos !== 1) throw wrongVideoCount(videos, file, text);
-      return ids.flatMap((id) => (id === config.videoTokenId ? new Array<number>(visualTokens).fill(id) : [id]));
+    encodePrompt(content) {
+      const parts = content.map((part) =>
+        part.kind === "text" ? { type: "text", text: part.text } : { type: part.kind },
+      );
+      const turn = template.render({ messages: [{ role: "user", content: parts }], add_generation_prompt: true });
+      const textOf = (id: number): string => tokenizer.decode([id], { skip_special_tokens: false });
+      return expandVisuals(turn, content, { file, encode, textOf, config });
     },
   };
 }
 
-function wrongVideoCount(videos: number, templateFile: string, text: string): UserError {
-  if (videos === 0) {
+interface TurnCoder {
+  /** The file of the chat template, for messages. */
+  readonly file: string;
+  readonly encode: (text: string) => number[];
+  /** Text of one token, special ones with their names. */
+  readonly textOf: (id: number) => string;
+  readonly config: PolicyConfig;
+}
+
+type VisualPart = Exclude<TurnPart, { readonly kind: "text" }>;
+
+/** Token ids of a turn in which each visual token of the template stands for as many as its visual has rows. */
+function expandVisuals(turn: string, content: readonly TurnPart[], coder: TurnCoder): number[] {
+  const { encode, config } = coder;
+  const visuals = content.filter((part) => part.kind !== "text");
+  const ids = encode(turn);
+  const places = ids.filter((id) => isVisualToken(id, config));
+  const expected = visuals.map(({ kind }) => (kind === "video" ? config.videoTokenId : config.imageTokenId));
+  if (places.length !== expected.length || places.some((id, i) => id !== expected[i]))
+    throw wrongPlaces(places, expected, coder.file, content);
+  const isTimed = visuals.some(({ timestamps }) => timestamps !== null);
+  const counts = visuals.flatMap(({ tokens, timestamps }) =>
+    timestamps === null ? [tokens] : timestamps.map(() => tokens / timestamps.length),
+  );
+  let place = 0;
+  return (isTimed ? encode(withTimestamps(turn, ids, visuals, coder)) : ids).flatMap((id) =>
+    isVisualToken(id, config) ? new Array<number>(counts[place++] ?? 0).fill(id) : [id],
+  );
+}
+
+/**
+ * The turn with each video written as one place a temporal patch, its time before it, as Qwen3VLProcessor does
+ * (transformers 4.57: vision_start, video, vision_end becomes "<0.3 seconds>", vision_start, video, vision_end, "<0.8 …).
+ */
+function withTimestamps(
+  turn: string,
+  ids: readonly number[],
+  visuals: readonly VisualPart[],
+  { textOf, config }: TurnCoder,
+): string {
+  const pad = textOf(config.videoTokenId);
+  const start = textOf(config.visionStartTokenId);
+  const end = textOf(ids[ids.indexOf(config.videoTokenId) + 1] ?? config.videoTokenId);
+  const [before = "", ...after] = turn.split(pad);
+  const videos = visuals.filter(({ kind }) => kind === "video");
+  return after.reduce((text, rest, i) => {
+    const patches = (videos[i]?.timestamps ?? [""]).map((time) => `${time}${start}${pad}${end}`).join("");
+    return text.endsWith(start) && rest.startsWith(end)
+      ? text.slice(0, -start.length) + patches + rest.slice(end.length)
+      : text + patches + rest;
+  }, before);
+}
+
+function wrongPlaces(
+  places: readonly number[],
+  expected: readonly number[],
+  templateFile: string,
+  content: readonly TurnPart[],
+): UserError {
+  const count = (ids: readonly number[], id: number): number => ids.filter((other) => other === id).length;
+  const lacking = expected.find((id) => count(places, id) < count(expected, id));
+  if (lacking !== undefined) {
+    const kinds = content.filter(({ kind }) => kind !== "text").map(({ kind }) => kind);
+    const kind = kinds[expected.indexOf(lacking)] === "image" ? "an image" : "a video";
     return new UserError({
       code: "bad-checkpoint",
       where: templateFile,
-      message: "the chat template has no place for a video.",
+      message: `the chat template has no place for ${kind}.`,
       hint: "Copy the file from the model's published checkpoint.",
     });
   }
+  const text = content.map((part) => (part.kind === "text" ? part.text : "")).join("");
   return new UserError({
     code: "bad-data",
-    message: `the prompt holds the policy's video token in its text: ${JSON.stringify(text.slice(0, 200))}`,
+    message: `the prompt holds a visual token of the policy in its text: ${JSON.stringify(text.slice(0, 200))}`,
     hint: "Take the token out of the question; the video is added where the chat template has it.",
   });
 }

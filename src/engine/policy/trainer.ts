@@ -4,11 +4,12 @@ import type { Feeds, TensorData } from "../runtime/session.ts";
 import { completionMask, completionRotaryOf, type PreparedPrompt } from "./preparedPrompt.ts";
 import type { CompletionBatch } from "./completionBatch.ts";
 import { buildAdamW, type AdamWOptions, type TrainableSpec } from "./optimizerGraph.ts";
-import { isVisionFixed, tensorOf, trainableSpecs, visualEmbedding, weightFeeds, type Policy } from "./policy.ts";
+import { isVisionFixed, promptVisuals, tensorOf, trainableSpecs, weightFeeds, type Policy } from "./policy.ts";
 import { buildPromptBackward } from "./prefill.ts";
 import { promptKvFeeds, type PromptKv } from "./promptKv.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
-import { visionFeeds } from "./visionTower.ts";
+import { visionFeeds, type GridFrames } from "./visionTower.ts";
+import { framesOf } from "./visuals.ts";
 
 /** Gradients, AdamW's moments and the step count: what training holds beside the weights. */
 export interface OptimizerState {
@@ -74,16 +75,18 @@ export async function accumulatePrompt(
   prompt: PreparedPrompt,
   gradient: PromptKv,
 ): Promise<void> {
-  const { paddedLength: length, visualTokens, grid, clip } = prompt;
-  const visionGrid = isVisionFixed(policy) ? null : grid;
-  const key = visionGrid === null ? "" : `/${grid.t}x${grid.h}x${grid.w}`;
+  const { paddedLength: length, visualTokens, visuals } = prompt;
+  const visionGrids = isVisionFixed(policy) ? null : visuals.map(({ grid }) => grid);
+  const key = (visionGrids ?? []).map(({ t, h, w }) => `/${t}x${h}x${w}`).join("");
   const graph = await policy.graphs.get(`prompt_backward/${length}/${visualTokens}${key}`, () =>
-    buildPromptBackward(policy.config, policy.lora, { length, visualTokens, visionGrid }, optimizer.trainable),
+    buildPromptBackward(policy.config, policy.lora, { length, visualTokens, visionGrids }, optimizer.trainable),
   );
+  const frames = (): GridFrames[] =>
+    visuals.map(({ visual, grid }) => ({ grid, pixels_FHWC: framesOf(visual, policy.config) }));
   const vision =
-    visionGrid === null
-      ? { visual: await visualEmbedding(policy, clip, grid) }
-      : visionFeeds(clip.pixels_FHWC, grid, policy.config.vision);
+    visionGrids === null
+      ? { visual: await promptVisuals(policy, visuals) }
+      : visionFeeds(frames(), policy.config.vision);
   const buffers = gradientBuffers(optimizer);
   const feeds = { ...weightFeeds(policy, graph), ...prompt.feeds, ...vision, ...promptKvFeeds("d_", gradient) };
   await graph.run({ ...feeds, ...buffers.feeds }, buffers.into);

@@ -9,10 +9,16 @@ export interface WindowLayout {
   readonly sizes: readonly number[];
 }
 
-/** As Qwen2_5_VisionTransformer.get_window_index: windows row by row within each temporal patch; edge windows are smaller. */
+/**
+ * As Qwen2_5_VisionTransformer.get_window_index: windows row by row within each temporal patch; edge windows are smaller.
+ * Without windows a temporal patch is one, in grid order.
+ */
 export function windowLayout(grid: Grid, config: VisionConfig): WindowLayout {
-  const side = Math.floor(config.windowSize / config.spatialMergeSize / config.patchSize);
   const [rows, columns] = [grid.h / config.spatialMergeSize, grid.w / config.spatialMergeSize];
+  const side =
+    config.windowSize === null
+      ? Math.max(rows, columns)
+      : Math.floor(config.windowSize / config.spatialMergeSize / config.patchSize);
   const order: number[] = [];
   const sizes: number[] = [];
   for (let t = 0; t < grid.t; t++) {

@@ -1,11 +1,9 @@
 import path from "node:path";
-import type { VideoSpec } from "../../protocol/spec.ts";
 import type { Clip } from "./clip.ts";
 import { cancelled } from "./ffmpegErrors.ts";
-import { openClip, type FrameSource } from "./frameCache.ts";
+import { openClip, type OpenClipParams } from "./frameCache.ts";
 
-export interface ClipLoaderParams extends Pick<FrameSource, "ffmpeg" | "cacheDir"> {
-  readonly video: VideoSpec;
+export interface ClipLoaderParams extends Pick<OpenClipParams, "ffmpeg" | "cacheDir" | "video" | "pixelFactor"> {
   /** Clips opened at the same time; ffmpeg itself uses all cores. */
   readonly concurrency?: number | undefined;
   /** Clips kept in memory for reuse; the least recently used go first. */

@@ -44,6 +44,8 @@ export interface FrameSource {
 export interface OpenClipParams extends FrameSource {
   readonly path: string;
   readonly video: VideoSpec;
+  /** Side of a token's square of pixels: patch size times merge size of the policy; 28 by default. */
+  readonly pixelFactor?: number | undefined;
 }
 
 export interface OpenFrameFilesParams extends FrameSource {
@@ -59,18 +61,18 @@ export async function openClip(params: OpenClipParams): Promise<Clip> {
   const file = path.resolve(params.path);
   const source: Source = { ...params, file, hash: await hashVideo(file, params.cacheDir, params.signal) };
   let probe = await cachedProbe(source);
-  let plan = planFrames(source, probe, params.video);
+  let plan = planFrames(source, probe, params);
   const stored = await readPixels(params.cacheDir, plan.key, pixelBytes(plan));
-  if (stored !== null) return { seen: seenVideo(source, probe, plan), pixels_FHWC: stored };
+  if (stored !== null) return { seen: seenVideo(source, probe, plan, params), pixels_FHWC: stored };
   let pixels_FHWC: Uint8Array;
   try {
     pixels_FHWC = await decodeAndStore(source, probe, plan);
   } catch (error) {
     probe = await probeAgain(source, probe, error);
-    plan = planFrames(source, probe, params.video);
+    plan = planFrames(source, probe, params);
     pixels_FHWC = await decodeListed(source, probe, plan);
   }
-  return { seen: seenVideo(source, probe, plan), pixels_FHWC };
+  return { seen: seenVideo(source, probe, plan, params), pixels_FHWC };
 }
 
 /**
@@ -115,12 +117,16 @@ interface FramePlan extends SizePx {
   readonly key: string;
 }
 
-function planFrames(source: Source, probe: VideoProbe, video: VideoSpec): FramePlan {
+function planFrames(
+  source: Source,
+  probe: VideoProbe,
+  { video, pixelFactor: factor }: Pick<OpenClipParams, "video" | "pixelFactor">,
+): FramePlan {
   try {
     const last = probe.timestampsSec.at(-1) ?? 0;
     const indices = pickFrames(probe.timestampsSec, probe.durationSec - last, video);
-    const maxPixels = maxPixelsPerFrame(indices.length, video);
-    const size = smartResize(probe.heightPx, probe.widthPx, { minPixels: video.minPixels, maxPixels });
+    const maxPixels = maxPixelsPerFrame(indices.length, video, factor);
+    const size = smartResize(probe.heightPx, probe.widthPx, { factor, minPixels: video.minPixels, maxPixels });
     return { indices, ...size, key: frameSetKey(source.hash, indices, size) };
   } catch (error) {
     if (error instanceof RangeError) throw badVideo(source.file, error.message, undefined, error);
@@ -132,7 +138,12 @@ function pixelBytes(plan: FramePlan): number {
   return plan.indices.length * plan.heightPx * plan.widthPx * 3;
 }
 
-function seenVideo(source: Source, probe: VideoProbe, plan: FramePlan): SeenVideo {
+function seenVideo(
+  source: Source,
+  probe: VideoProbe,
+  plan: FramePlan,
+  { pixelFactor }: Pick<OpenClipParams, "pixelFactor">,
+): SeenVideo {
   return {
     path: source.file,
     hash: source.hash,
@@ -144,7 +155,7 @@ function seenVideo(source: Source, probe: VideoProbe, plan: FramePlan): SeenVide
     heightPx: plan.heightPx,
     sourceWidthPx: probe.widthPx,
     sourceHeightPx: probe.heightPx,
-    visualTokens: visualTokens(plan.indices.length, plan),
+    visualTokens: visualTokens(plan.indices.length, plan, pixelFactor),
     frameSet: plan.key,
   };
 }

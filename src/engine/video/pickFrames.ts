@@ -1,14 +1,15 @@
 import type { VideoSpec } from "../../protocol/spec.ts";
 
 /**
- * Which frames of a video the policy sees, and at which size: the rules of qwen-vl-utils (vision_process.py of the
- * Qwen2.5-VL era: smart_nframes, smart_resize, FRAME_FACTOR 2, IMAGE_FACTOR 28). Pure.
+ * Which frames of a video the policy sees, and at which size: the rules of qwen-vl-utils (vision_process.py:
+ * smart_nframes, smart_resize, FRAME_FACTOR 2). Pure.
  */
 export const frameFactor = 2;
+/** Side of a token's square of pixels where patches are of 14: Qwen2-VL and Qwen2.5-VL. Qwen3-VL's is 32. */
 export const pixelFactor = 28;
 const maxAspectRatio = 200;
-/** qwen-vl-utils' default total_pixels: 90 % of 128,000 tokens of 28 x 28 pixels. */
-const totalPixels = 128_000 * pixelFactor * pixelFactor * 0.9;
+/** qwen-vl-utils' default total_pixels: 90 % of 128,000 tokens. */
+const totalTokens = 128_000 * 0.9;
 
 export interface SizePx {
   readonly widthPx: number;
@@ -129,18 +130,23 @@ export function smartResize(
 
 /**
  * Most pixels of each of `frames` frames. `video.maxPixels` is qwen-vl-utils' per-frame `max_pixels` (its default
- * there, 768 * 28 * 28, is the default here; a larger one is not cut back to that). As there, many frames share
- * `total_pixels` (its default, 0.9 * 128000 * 28 * 28): a pair of frames gets total / frames * 2, which binds above
- * 299 frames of the default size, and is never less than 1.05 * minPixels.
+ * there for patches of 14, 768 * 28 * 28, is the default here; a larger one is not cut back to that). As there, many
+ * frames share `total_pixels` (its default, 0.9 * 128000 * factor^2): a pair of frames gets total / frames * 2, which
+ * binds above 299 frames of the default size, and is never less than 1.05 * minPixels.
  */
-export function maxPixelsPerFrame(frames: number, video: Pick<VideoSpec, "minPixels" | "maxPixels">): number {
+export function maxPixelsPerFrame(
+  frames: number,
+  video: Pick<VideoSpec, "minPixels" | "maxPixels">,
+  factor = pixelFactor,
+): number {
+  const totalPixels = totalTokens * factor * factor;
   const share = Math.max((totalPixels / frames) * frameFactor, Math.floor(video.minPixels * 1.05));
   return Math.min(video.maxPixels, share);
 }
 
-/** Tokens of a clip in the language model: a token is 2 frames of 28 x 28 pixels. */
-export function visualTokens(frames: number, size: SizePx): number {
-  return (frames / frameFactor) * (size.heightPx / pixelFactor) * (size.widthPx / pixelFactor);
+/** Tokens of a clip in the language model: a token is 2 frames of factor x factor pixels. */
+export function visualTokens(frames: number, size: SizePx, factor = pixelFactor): number {
+  return (frames / frameFactor) * (size.heightPx / factor) * (size.widthPx / factor);
 }
 
 /** Python's round: ties go to the even neighbour. */

@@ -35,7 +35,7 @@ const side = config.vision.patchSize * config.vision.spatialMergeSize;
 const visual = (shape.frames * shape.heightPx * shape.widthPx) / side ** 2 / config.vision.temporalPatchSize;
 const text = Array.from({ length: shape.promptTokens - visual - 1 }, (_, i) => 20 + (i % 200));
 const ids = [config.visionStartTokenId, ...new Array<number>(visual).fill(config.videoTokenId), ...text];
-const prompt = prepareTokens(ids, clip, config);
+const prompt = prepareTokens(ids, [{ kind: "video", clip }], config);
 
 const steps: Record<string, number>[] = [];
 for (let step = 0; step < shape.steps; step++) {

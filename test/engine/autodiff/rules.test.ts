@@ -54,7 +54,11 @@ const cases: { readonly [Op in OperatorName]?: readonly Case[] } = {
   Exp: [{ shapes: [[3]], build: one((g, x) => g.exp(x)) }],
   Log: [{ shapes: [[3]], build: one((g, x) => g.log(x)), range: [0.5, 2] }],
   Sqrt: [{ shapes: [[3]], build: one((g, x) => g.sqrt(x)), range: [0.5, 2] }],
-  Sigmoid: [{ shapes: [[3]], build: one((g, x) => g.sigmoid(x)) }],
+  Sigmoid: [
+    { shapes: [[3]], build: one((g, x) => g.sigmoid(x)) },
+    { shapes: [[4]], build: one((g, x) => g.quickGelu(x)), range: [-3, 3] },
+    { shapes: [[4]], build: one((g, x) => g.geluTanh(x)), range: [-3, 3] },
+  ],
   Erf: [{ shapes: [[3]], build: one((g, x) => g.erf(x)) }],
   Min: [
     { shapes: [[2, 3], [3]], build: two((g, a, b) => g.min(a, g.add(b, g.tensor(Float32Array.of(3, -3, 3), [3])))) },
@@ -124,7 +128,11 @@ const cases: { readonly [Op in OperatorName]?: readonly Case[] } = {
       build: two((g, a, b) => g.scatterAdd(a, int64(g, [0, 1, 0, 3, 3, 1], [3, 2]), b, 0)),
     },
   ],
-  SimplifiedLayerNormalization: [{ shapes: [[3, 4], [4]], build: two((g, x, w) => g.rmsNorm(x, w, 1e-6)) }],
+  SimplifiedLayerNormalization: [
+    { shapes: [[3, 4], [4]], build: two((g, x, w) => g.rmsNorm(x, w, 1e-6)) },
+    { shapes: [[2, 3, 4], [4]], build: two((g, x, w) => g.rmsNorm(x, w, 1e-6)) }, // a head at a time
+    { shapes: [[3, 4], [4], [4]], build: (g, x) => g.layerNorm(at(x, 0), at(x, 1), at(x, 2), 1e-6) },
+  ],
   RotaryEmbedding: [
     {
       shapes: [[1, 3, 8]],

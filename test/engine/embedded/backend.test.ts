@@ -6,6 +6,7 @@ import { createEmbeddedBackend } from "../../../src/engine/embedded/embeddedBack
 import { readCheckpoint } from "../../../src/engine/policy/checkpoint.ts";
 import type { Backend, SampledGroup, SampleParams, UpdateResult } from "../../../src/engine/run/backend.ts";
 import type { RunSpec, RunSpecInput } from "../../../src/protocol/spec.ts";
+import { checkpointDir } from "../policy/tinyPolicy.ts";
 import { different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
 
 let workspace: RealWorkspace;
@@ -62,6 +63,28 @@ test("the first update is on-policy: no KL, ratios of one, a loss that is minus 
     await backend.close();
   }
 });
+
+for (const [name, unit] of [
+  ["qwen2-vl", 28],
+  ["qwen3-vl", 32],
+] as const) {
+  test(`${name}: clips in units of ${unit} pixels, a step on them, and a checkpoint that is read again`, async () => {
+    const policy = { model: checkpointDir(`policy/${name}`), training: "full", dtype: "float32" } as const;
+    const backend = await openBackend(realSpec({ policy }), null);
+    const groups = await sampleAll(backend, {});
+    for (const { video } of groups) {
+      assert.deepEqual([video.widthPx % unit, video.heightPx % unit], [0, 0]);
+      const frames = video.frameIndices.length;
+      assert.equal(video.visualTokens, ((frames / 2) * video.widthPx * video.heightPx) / unit ** 2);
+    }
+    const update = await backend.update({ iteration: 0, learningRate: 1e-4, groups: advantagesOf(groups) });
+    assert.ok(update.gradNorm > 0);
+    const dir = path.join(workspace.dir, name);
+    await backend.save({ dir });
+    await backend.close();
+    assert.equal((await readCheckpoint(dir)).config.architecture.modelType, name.replace("-", "_"));
+  });
+}
 
 test("a video that cannot be read fails its own prompt, in sampling, evaluation and SFT", async () => {
   const backend = await openBackend(realSpec(), null);

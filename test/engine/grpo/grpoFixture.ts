@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import path from "node:path";
+import type { RunSpecInput } from "../../../src/protocol/spec.ts";
 import type { ScoredGroup } from "../../../src/engine/grpo/grpoStep.ts";
 import { prepareTokens } from "../../../src/engine/policy/preparedPrompt.ts";
 import type { PolicyConfig } from "../../../src/engine/policy/config.ts";
 import { SafetensorsFile } from "../../../src/engine/policy/safetensors.ts";
-import { readJson, relativeError, tinyClip, type TinyVideo } from "../policy/tinyPolicy.ts";
+import { readJson, relativeError, tinyContent, visualsIn, type TinyPart } from "../policy/tinyPolicy.ts";
+
+type LoraTarget = NonNullable<NonNullable<NonNullable<RunSpecInput["policy"]["lora"]>["targets"]>>[number];
 
 /** What PyTorch computed, each completion with its own copy of the prompt: test/python/makeGrpoFixture.py. */
 export interface Expected {
@@ -14,7 +17,7 @@ export interface Expected {
     readonly temperature: number;
     readonly maxCompletionLength: number;
   };
-  readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: ("q_proj" | "v_proj")[] };
+  readonly lora: { readonly rank: number; readonly alpha: number; readonly targets: LoraTarget[] };
   readonly adamw: {
     readonly learningRate: number;
     readonly beta1: number;
@@ -30,7 +33,7 @@ export interface Expected {
 }
 
 export interface ExpectedGroup {
-  readonly video: TinyVideo;
+  readonly visuals: readonly TinyPart[];
   readonly promptIds: readonly number[];
   readonly completions: readonly (readonly number[])[];
   readonly advantages: readonly number[];
@@ -40,27 +43,34 @@ export interface ExpectedGroup {
   readonly loraLogprobs: readonly (readonly number[])[];
 }
 
-const dir = path.resolve("test", "fixtures", "grpo");
+/** The fixture with all losses, or the folder in it of one architecture. */
+export type GrpoFixture = "" | "qwen2-vl" | "qwen2.5-vl" | "qwen3-vl";
 
-export function readExpected(): Expected {
-  return readJson<Expected>(path.join(dir, "expected.json"));
+function pathIn(fixture: GrpoFixture, name: string): string {
+  return path.resolve("test", "fixtures", "grpo", fixture, name);
+}
+
+export function readExpected(fixture: GrpoFixture = ""): Expected {
+  return readJson<Expected>(pathIn(fixture, "expected.json"));
 }
 
 /** Tensors of `<prefix>/…`, by the rest of their names. */
-export async function readTensors(prefix: string): Promise<Map<string, Float32Array>> {
-  return readAll("expected.safetensors", (name) =>
+export async function readTensors(prefix: string, fixture: GrpoFixture = ""): Promise<Map<string, Float32Array>> {
+  return readAll(pathIn(fixture, "expected.safetensors"), (name) =>
     name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : undefined,
   );
 }
 
 /** The adapter of the fixture as peft wrote it, by our names. */
-export async function readAdapter(): Promise<Map<string, Float32Array>> {
-  return readAll("adapter.safetensors", (name) => name.replace("base_model.model.model.language_model.", "model."));
+export async function readAdapter(fixture: GrpoFixture = ""): Promise<Map<string, Float32Array>> {
+  return readAll(pathIn(fixture, "adapter.safetensors"), (name) =>
+    name.replace("base_model.model.model.language_model.", "model."),
+  );
 }
 
 export function scoredGroups(expected: Expected, config: PolicyConfig): ScoredGroup[] {
   return expected.groups.map((group) => ({
-    prompt: prepareTokens(group.promptIds, tinyClip(group.video), config),
+    prompt: prepareTokens(group.promptIds, visualsIn(tinyContent(group.visuals)), config),
     tokens_G_T: group.completions.map((tokens) => Int32Array.from(tokens)),
     oldLogprobs_G_T: floatRows(group.oldLogprobs),
     advantages_G: group.advantages,
@@ -87,8 +97,8 @@ export function compareGradients(
   for (const { name, error } of errors) assert.ok(error < 1e-4, `the gradient of ${name} is off by ${error}`);
 }
 
-async function readAll(name: string, keyOf: (name: string) => string | undefined): Promise<Map<string, Float32Array>> {
-  const file = await SafetensorsFile.open(path.join(dir, name));
+async function readAll(path: string, keyOf: (name: string) => string | undefined): Promise<Map<string, Float32Array>> {
+  const file = await SafetensorsFile.open(path);
   try {
     const found = new Map<string, Float32Array>();
     for (const tensor of file.names) {

@@ -8,7 +8,7 @@ import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
 import { parameterSpecs } from "../../../src/engine/policy/parameters.ts";
 import { gridOf } from "../../../src/engine/policy/patches.ts";
 import { SafetensorsFile, writeSafetensors, type NamedTensor } from "../../../src/engine/policy/safetensors.ts";
-import { readTokenizer } from "../../../src/engine/policy/tokenizer.ts";
+import { readTokenizer, type TurnPart } from "../../../src/engine/policy/tokenizer.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
 import { checkpointDir, readJson } from "./tinyPolicy.ts";
 
@@ -177,8 +177,22 @@ describe("config.json", () => {
       );
   });
 
+  test("an unknown architecture is told with the known ones", () => {
+    for (const unknown of [
+      { ...config, model_type: "qwen3_vl_moe" },
+      { ...config, model_type: undefined },
+    ]) {
+      assert.throws(
+        () => read(unknown),
+        (error) =>
+          UserError.is(error, "bad-checkpoint") &&
+          ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"].every((known) => error.hint?.includes(`model_type ${known})`)),
+      );
+    }
+  });
+
   const mistakes: readonly [string, unknown, RegExp][] = [
-    ["another architecture", { ...config, model_type: "qwen2_vl" }, /model_type: .*"qwen2_5_vl"/],
+    ["another architecture", { ...config, model_type: "llava" }, /model_type: "llava" is no architecture/],
     ["no vision part", { ...config, vision_config: undefined }, /vision_config: /],
     [
       "a size that is no number",
@@ -237,29 +251,29 @@ describe("the tokenizer", () => {
   });
 
   test("the chat template may stand in tokenizer_config.json or chat_template.json", async () => {
-    const known = (await readTokenizer(tied, config)).encodePrompt("When?", 3);
+    const known = (await readTokenizer(tied, config)).encodePrompt(asked("When?"));
     const template = fs.readFileSync(path.join(tied, "chat_template.jinja"), "utf8");
     const inline = copyOf(tied);
     fs.rmSync(path.join(inline, "chat_template.jinja"));
     changeJson(inline, "tokenizer_config.json", (settings) => ({ ...settings, chat_template: template }));
-    assert.deepEqual((await readTokenizer(inline, config)).encodePrompt("When?", 3), known);
+    assert.deepEqual((await readTokenizer(inline, config)).encodePrompt(asked("When?")), known);
     const beside = copyOf(tied);
     fs.rmSync(path.join(beside, "chat_template.jinja"));
     fs.writeFileSync(path.join(beside, "chat_template.json"), JSON.stringify({ chat_template: template }));
-    assert.deepEqual((await readTokenizer(beside, config)).encodePrompt("When?", 3), known);
+    assert.deepEqual((await readTokenizer(beside, config)).encodePrompt(asked("When?")), known);
     assert.equal(known.filter((id) => id === config.videoTokenId).length, 3);
   });
 
   test("a video token in the text, and a template without one, are told", async () => {
     const tokenizer = await readTokenizer(tied, config);
     assert.throws(
-      () => tokenizer.encodePrompt("What is <|video_pad|> there?", 3),
+      () => tokenizer.encodePrompt(asked("What is <|video_pad|> there?")),
       (error) => UserError.is(error, "bad-data") && error.message.includes("What is <|video_pad|> there?"),
     );
     const dir = copyOf(tied);
     fs.writeFileSync(path.join(dir, "chat_template.jinja"), "{{ messages[0]['role'] }}");
     const blind = await readTokenizer(dir, config);
-    assert.throws(() => blind.encodePrompt("When?", 3), says(/chat_template\.jinja: .*no place for a video/));
+    assert.throws(() => blind.encodePrompt(asked("When?")), says(/chat_template\.jinja: .*no place for a video/));
   });
 
   test("text goes to tokens and back, byte by byte where the vocabulary has no word", async () => {
@@ -272,6 +286,14 @@ describe("the tokenizer", () => {
     assert.equal(tokenizer.decode([...tokenizer.encode("done"), end]), "done");
   });
 });
+
+/** A turn of a video of three tokens and a text. */
+function asked(text: string): TurnPart[] {
+  return [
+    { kind: "video", tokens: 3, timestamps: null },
+    { kind: "text", text },
+  ];
+}
 
 function says(message: RegExp): (error: unknown) => true {
   return (error) => {

@@ -8,19 +8,21 @@ import { PolicyGraph } from "../../../src/engine/policy/policyGraph.ts";
 import { prepareTokens } from "../../../src/engine/policy/preparedPrompt.ts";
 import { computePromptKv } from "../../../src/engine/policy/promptKv.ts";
 import { completionFeeds } from "../../../src/engine/policy/trainer.ts";
-import type { Clip } from "../../../src/engine/video/clip.ts";
+import type { Visual } from "../../../src/engine/policy/visuals.ts";
 
 /** Logits that predict the tokens from `from` on, by the graphs that training uses. */
 export async function computeLogits(
   policy: Policy,
-  clip: Clip,
+  visuals: readonly Visual[],
   ids: readonly number[],
   from: number,
 ): Promise<Float32Array> {
   const { config } = policy;
-  const prompt = prepareTokens(ids.slice(0, from), clip, config);
+  const prompt = prepareTokens(ids.slice(0, from), visuals, config);
   const batch = completionBatch([Int32Array.from(ids.slice(from))], prompt.lastToken, config.padTokenId);
-  const graph = await policy.graphs.get("logits", () => buildLogits(policy, prompt.paddedLength, batch.length));
+  const graph = await policy.graphs.get(`logits/${prompt.paddedLength}/${batch.length}`, () =>
+    buildLogits(policy, prompt.paddedLength, batch.length),
+  );
   const kv = await computePromptKv(policy, prompt);
   const { logits } = await graph.run({
     ...weightFeeds(policy, graph),

@@ -2,12 +2,25 @@ import fs from "node:fs";
 import path from "node:path";
 import { openPolicy, type OpenedPolicy } from "../../../src/engine/embedded/openPolicy.ts";
 import type { PolicyConfig } from "../../../src/engine/policy/config.ts";
-import { prepareTokens, type PreparedPrompt } from "../../../src/engine/policy/preparedPrompt.ts";
+import { prepareTokens, type ContentPart, type PreparedPrompt } from "../../../src/engine/policy/preparedPrompt.ts";
+import type { Visual } from "../../../src/engine/policy/visuals.ts";
 import type { Clip } from "../../../src/engine/video/clip.ts";
 import { validateSpec, type RunSpec, type RunSpecInput } from "../../../src/protocol/spec.ts";
 
 /** Checkpoints with random weights that test/python made with transformers. */
-export type TinyCheckpoint = "policy/tied" | "policy/untied" | "grpo/checkpoint";
+export type TinyCheckpoint = `policy/${(typeof policyFixtures)[number]}` | `grpo/${string}checkpoint`;
+
+/** Folders of test/fixtures/policy: what each is about stands in makePolicyFixture.py. */
+export const policyFixtures = [
+  "tied",
+  "untied",
+  "two-videos",
+  "image",
+  "mixed",
+  "qwen2-vl",
+  "qwen3-vl",
+  "qwen3-vl-untied",
+] as const;
 
 export function checkpointDir(name: TinyCheckpoint): string {
   return path.resolve("test", "fixtures", name);
@@ -19,10 +32,33 @@ export interface TinyVideo {
   readonly width: number;
   /** Seconds. */
   readonly duration: number;
+  /** Of the frames in their file, all of them by default; and the file's frames a second. */
+  readonly indices?: readonly number[];
+  readonly fps?: number;
+}
+
+/** A piece of a user turn as the fixtures have it. */
+export type TinyPart =
+  | (TinyVideo & { readonly type: "video" })
+  | { readonly type: "image"; readonly height: number; readonly width: number }
+  | { readonly type: "text"; readonly text: string };
+
+export function tinyContent(parts: readonly TinyPart[]): ContentPart[] {
+  return parts.map((part): ContentPart => {
+    if (part.type === "text") return { kind: "text", text: part.text };
+    if (part.type === "video") return { kind: "video", clip: tinyClip(part) };
+    const { height: heightPx, width: widthPx } = part;
+    const pixels_HWC = tinyPixels(1, heightPx, widthPx);
+    return { kind: "image", picture: { key: `${heightPx}x${widthPx}`, heightPx, widthPx, pixels_HWC } };
+  });
+}
+
+export function visualsIn(content: readonly ContentPart[]): Visual[] {
+  return content.filter((part) => part.kind !== "text");
 }
 
 /** Frames by the formula of test/python/tinyPolicy.py, so that no pixels need to be stored. */
-export function tinyClip({ frames, height, width, duration }: TinyVideo): Clip {
+function tinyPixels(frames: number, height: number, width: number): Uint8Array {
   const pixels_FHWC = new Uint8Array(frames * height * width * 3);
   let i = 0;
   for (let f = 0; f < frames; f++)
@@ -30,16 +66,21 @@ export function tinyClip({ frames, height, width, duration }: TinyVideo): Clip {
       for (let x = 0; x < width; x++)
         for (let c = 0; c < 3; c++)
           pixels_FHWC[i++] = (x * (3 + c) + y * (5 - c) + ((x * y * (f + 1)) >> 4) + 29 * f * (c + 1)) & 255;
-  const seconds = Array.from({ length: frames }, (_, f) => (f * duration) / frames);
+  return pixels_FHWC;
+}
+
+export function tinyClip({ frames, height, width, duration, indices, fps }: TinyVideo): Clip {
+  const videoFps = fps ?? frames / duration;
+  const frameIndices = indices ?? Array.from({ length: frames }, (_, f) => f);
   return {
-    pixels_FHWC,
+    pixels_FHWC: tinyPixels(frames, height, width),
     seen: {
       path: "tiny.mp4",
       hash: "0".repeat(64),
       durationSec: duration,
-      videoFps: frames / duration,
-      frameIndices: seconds.map((_, f) => f),
-      timestampsSec: seconds,
+      videoFps,
+      frameIndices,
+      timestampsSec: frameIndices.map((index) => index / videoFps),
       widthPx: width,
       heightPx: height,
       sourceWidthPx: width,
@@ -95,7 +136,7 @@ export function tinyPrompt(config: PolicyConfig, clip: Clip, text: readonly numb
   const side = patchSize * spatialMergeSize;
   const tokens = ((seen.frameIndices.length / temporalPatchSize) * seen.heightPx * seen.widthPx) / side ** 2;
   const video = [config.visionStartTokenId, ...new Array<number>(tokens).fill(config.videoTokenId)];
-  return prepareTokens([...video, ...text], clip, config);
+  return prepareTokens([...video, ...text], [{ kind: "video", clip }], config);
 }
 
 export function readJson<T>(file: string): T {

@@ -5,6 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { keepVisual, visualEmbedding } from "../../../src/engine/policy/policy.ts";
 import { createVisualStore } from "../../../src/engine/policy/visualStore.ts";
+import type { PreparedVisual } from "../../../src/engine/policy/visuals.ts";
 import { checkpointDir, tinyClip, withPolicy } from "./tinyPolicy.ts";
 
 test("visual embeddings are kept up to a size; those unused for longest go first", () => {
@@ -19,41 +20,42 @@ test("visual embeddings are kept up to a size; those unused for longest go first
   assert.deepEqual([...cache.keys()], [], "one that is larger than all there may be is not kept, nor anything for it");
 });
 
+function shown(duration: number): PreparedVisual {
+  const clip = tinyClip({ frames: 2, height: 16, width: 16, duration });
+  return { visual: { kind: "video", clip }, grid: { t: 1, h: 4, w: 4 } };
+}
+
 test("the vision tower runs once a clip while it is fixed, and anew where it learns", async () => {
   const dir = checkpointDir("grpo/checkpoint");
-  const clip = tinyClip({ frames: 2, height: 16, width: 16, duration: 1 });
-  const other = tinyClip({ frames: 2, height: 16, width: 16, duration: 2 });
-  const grid = { t: 1, h: 4, w: 4 };
+  const [clip, other] = [shown(1), shown(2)];
   const frozen = { policy: { training: "full", freezeVision: true } } as const;
   const adapted = { policy: { lora: {} } };
   for (const spec of [frozen, adapted]) {
     await withPolicy(dir, spec, async ({ policy }) => {
-      const first = await visualEmbedding(policy, clip, grid);
-      assert.equal(await visualEmbedding(policy, clip, grid), first);
-      assert.equal(await visualEmbedding(policy, clip, grid, "reference"), first);
-      assert.notEqual(await visualEmbedding(policy, other, grid), first);
+      const first = await visualEmbedding(policy, clip);
+      assert.equal(await visualEmbedding(policy, clip), first);
+      assert.equal(await visualEmbedding(policy, clip, "reference"), first);
+      assert.notEqual(await visualEmbedding(policy, other), first);
     });
   }
   await withPolicy(dir, {}, async ({ policy }) => {
-    const first = await visualEmbedding(policy, clip, grid);
-    const reference = await visualEmbedding(policy, clip, grid, "reference");
-    assert.notEqual(await visualEmbedding(policy, clip, grid), first);
-    assert.equal(await visualEmbedding(policy, clip, grid, "reference"), reference);
+    const first = await visualEmbedding(policy, clip);
+    const reference = await visualEmbedding(policy, clip, "reference");
+    assert.notEqual(await visualEmbedding(policy, clip), first);
+    assert.equal(await visualEmbedding(policy, clip, "reference"), reference);
     policy.checkpoint.weights.get("visual.merger.mlp.2.bias")?.fill(1);
-    assert.notDeepEqual(await visualEmbedding(policy, clip, grid), reference);
-    assert.equal(await visualEmbedding(policy, clip, grid, "reference"), reference);
+    assert.notDeepEqual(await visualEmbedding(policy, clip), reference);
+    assert.equal(await visualEmbedding(policy, clip, "reference"), reference);
   });
 });
 
 test("embeddings of a fixed vision tower outlive the process, and a torn one is made anew", async () => {
   const cacheDir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-visual-"));
   try {
-    const clip = tinyClip({ frames: 2, height: 16, width: 16, duration: 1 });
-    const grid = { t: 1, h: 4, w: 4 };
     const spec = { policy: { training: "full", freezeVision: true } } as const;
     const embed = (tower: string) =>
       withPolicy(checkpointDir("grpo/checkpoint"), spec, ({ policy }) =>
-        visualEmbedding({ ...policy, visualStore: createVisualStore(cacheDir, tower) }, clip, grid),
+        visualEmbedding({ ...policy, visualStore: createVisualStore(cacheDir, tower) }, shown(1)),
       );
     const first = await embed("a");
     const [name = assert.fail("nothing was stored")] = fs.readdirSync(path.join(cacheDir, "visual"));

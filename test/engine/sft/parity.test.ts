@@ -3,13 +3,13 @@ import path from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { openPolicy, type OpenedPolicy } from "../../../src/engine/embedded/openPolicy.ts";
 import { accumulateGroup, stepTotals } from "../../../src/engine/grpo/grpoStep.ts";
-import { preparePrompt } from "../../../src/engine/policy/preparedPrompt.ts";
+import { prepareContent } from "../../../src/engine/policy/preparedPrompt.ts";
 import { tensorOf } from "../../../src/engine/policy/policy.ts";
 import { clearGradients } from "../../../src/engine/policy/trainer.ts";
 import { seededRandom } from "../../../src/engine/rollout/tokenChoice.ts";
 import { accumulateTarget } from "../../../src/engine/sft/sftStep.ts";
 import { compareGradients, readExpected, readTensors, scoredGroups } from "../grpo/grpoFixture.ts";
-import { checkpointDir, readJson, tinyClip, tinySpec, withPolicy, type TinyVideo } from "../policy/tinyPolicy.ts";
+import { checkpointDir, readJson, tinyContent, tinySpec, withPolicy, type TinyPart } from "../policy/tinyPolicy.ts";
 
 const expected = readExpected();
 const dir = checkpointDir("grpo/checkpoint");
@@ -49,12 +49,11 @@ test("where only a part of the tokens are targets, the loss is that of the part"
 test("gradients through a prompt of several chunks of attention agree with finite differences", () =>
   withPolicy(checkpointDir("policy/tied"), {}, async ({ policy, optimizer }) => {
     interface Fixture {
-      readonly video: TinyVideo;
-      readonly question: string;
+      readonly content: readonly TinyPart[];
       readonly completionIds: readonly number[];
     }
     const fixture = readJson<Fixture>(path.join(checkpointDir("policy/tied"), "expected.json"));
-    const prompt = preparePrompt(fixture.question, tinyClip(fixture.video), policy.tokenizer, policy.config);
+    const prompt = prepareContent(tinyContent(fixture.content), policy.tokenizer, policy.config);
     assert.ok(prompt.paddedLength > 256);
     const tokens_G_T = [Int32Array.from(fixture.completionIds)];
     const lossAt = () => accumulateTarget(policy, optimizer, { prompt, tokens_G_T }, fixture.completionIds.length);

@@ -57,6 +57,16 @@ describe("openClip", () => {
     assert.deepEqual(readBarcodes(pixels_FHWC, 140, 84), [...seen.frameIndices]);
   });
 
+  test("for a policy of other patches both sides are multiples of its unit, and the frame set is another", async () => {
+    const cacheDir = newCache();
+    const { seen } = await openClip({ path: clipFile, video, ffmpeg, cacheDir });
+    const other = (await openClip({ path: clipFile, video, ffmpeg, cacheDir, pixelFactor: 32 })).seen;
+    assert.deepEqual([other.widthPx % 32, other.heightPx % 32], [0, 0]);
+    assert.equal(other.visualTokens, (other.frameIndices.length / 2) * (other.widthPx / 32) * (other.heightPx / 32));
+    assert.deepEqual(other.frameIndices, seen.frameIndices);
+    assert.notEqual(other.frameSet, seen.frameSet);
+  });
+
   test("the second time it needs no ffmpeg and gives the same; other settings are another set", async () => {
     const cacheDir = newCache();
     const first = await openClip({ path: clipFile, video, ffmpeg, cacheDir });

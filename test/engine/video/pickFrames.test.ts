@@ -48,10 +48,41 @@ describe("number of frames", () => {
   });
 });
 
+/** What qwen-vl-utils itself chooses: test/python/makeVideoFixture.py. */
+interface QwenChoices {
+  readonly frames: readonly (Pick<typeof qwen, "fps" | "minFrames" | "maxFrames"> & {
+    readonly total: number;
+    readonly videoFps: number;
+    readonly indices: readonly number[];
+  })[];
+  readonly sizes: readonly {
+    readonly factor: number;
+    readonly size: readonly [heightPx: number, widthPx: number];
+    readonly limits: readonly [minPixels: number, maxPixels: number];
+    readonly resized: readonly [heightPx: number, widthPx: number];
+  }[];
+}
+
+// SAFETY: written by makeVideoFixture.py.
+const choices = JSON.parse(fs.readFileSync(path.join("test", "fixtures", "video", "qwen.json"), "utf8")) as QwenChoices;
+
+test("frames and sizes are those of qwen-vl-utils, at 0.5 to 6 frames a second, for patches of 14 and 16", () => {
+  assert.ok(choices.frames.length >= 36 && choices.sizes.length >= 80);
+  for (const { total, videoFps, indices, ...video } of choices.frames) {
+    const picked = pickFrames(constant(total, videoFps), 1 / videoFps, video);
+    assert.deepEqual(picked, indices, `${total} frames at ${videoFps}, sampled at ${video.fps}`);
+  }
+  for (const { factor, size, limits, resized } of choices.sizes) {
+    const [minPixels, maxPixels] = limits;
+    const { heightPx, widthPx } = smartResize(size[0], size[1], { factor, minPixels, maxPixels });
+    assert.deepEqual([heightPx, widthPx], resized, `${size.join(" x ")} in units of ${factor}`);
+  }
+});
+
 describe("indices", () => {
   test("equal torch.linspace(0, T - 1, n).round()", () => {
     const file = path.join("test", "fixtures", "video", "linspace.json");
-    // SAFETY: written by makeGolden.py beside it.
+    // SAFETY: written by makeVideoFixture.py.
     const golden = JSON.parse(fs.readFileSync(file, "utf8")) as { total: number; indices: number[] }[];
     for (const { total, indices } of golden) {
       assert.deepEqual(linspaceFloat32(0, total - 1, indices.length).map(roundHalfToEven), indices);

@@ -16,7 +16,7 @@ interface GoldenCase {
   readonly torch: string;
 }
 
-// SAFETY: written by makeGolden.py beside it.
+// SAFETY: written by test/python/makeVideoFixture.py.
 const cases = JSON.parse(
   fs.readFileSync(path.join("test", "fixtures", "video", "resize.json"), "utf8"),
 ) as GoldenCase[];
