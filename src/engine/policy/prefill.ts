@@ -27,7 +27,7 @@ export function buildPrefill(
   visualTokens: number,
 ): Graph {
   const p = new PolicyGraph("prefill", config, lora);
-  const visual = p.g.input("visual", [visualTokens, visualWidth(config.vision)]);
+  const visual = visualTokens === 0 ? null : p.g.input("visual", [visualTokens, visualWidth(config.vision)]);
   const caches = addPrompt(p, addPromptEmbedding(p, length, visual));
   caches.forEach(({ k, v }, layer) => {
     p.g.output(`k.${layer}`, k);
@@ -59,10 +59,7 @@ export function buildPromptBackward(
   const p = new PolicyGraph("prompt_backward", config, lora);
   const { g } = p;
   const { length, visualTokens, visionGrids } = shape;
-  const visual =
-    visionGrids === null
-      ? g.input("visual", [visualTokens, visualWidth(config.vision)])
-      : addVisionTower(p, visionGrids);
+  const visual = visualTokens === 0 ? null : addVisuals(p, visualTokens, visionGrids);
   const caches = addPrompt(p, addPromptEmbedding(p, length, visual));
   const seeds = caches.flatMap(({ k, v }, layer): [Value, Value][] => [
     [k, g.input(`d_k.${layer}`, k.shape)],
@@ -70,4 +67,10 @@ export function buildPromptBackward(
   ]);
   addGradientOutputs(p, trainable, (weights) => addVectorJacobian(g, seeds, weights));
   return g;
+}
+
+/** Embeddings of what a prompt shows, [visualTokens, visualWidth]: by the vision tower, or as the input `visual`. */
+function addVisuals(p: PolicyGraph, visualTokens: number, visionGrids: readonly Grid[] | null): Value {
+  if (visionGrids !== null) return addVisionTower(p, visionGrids);
+  return p.g.input("visual", [visualTokens, visualWidth(p.config.vision)]);
 }

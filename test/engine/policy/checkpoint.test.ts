@@ -47,6 +47,20 @@ describe("layouts", () => {
     await assert.rejects(readCheckpoint(dir), says(/00002-of-00002\.safetensors.*cannot be opened/));
   });
 
+  test("a folder of Hugging Face's cache is read, where every file is a link to a blob", async () => {
+    const cache = fs.mkdtempSync(path.join(root, "hub-"));
+    const snapshot = path.join(cache, "snapshots", "0123abcd");
+    for (const folder of [snapshot, path.join(cache, "blobs")]) fs.mkdirSync(folder, { recursive: true });
+    for (const [i, name] of fs.readdirSync(tied).entries()) {
+      fs.copyFileSync(path.join(tied, name), path.join(cache, "blobs", `blob${i}`));
+      fs.symlinkSync(path.join("..", "..", "blobs", `blob${i}`), path.join(snapshot, name));
+    }
+    const linked = await readCheckpoint(snapshot);
+    assert.deepEqual(linked.weights, (await readCheckpoint(tied)).weights);
+    assert.equal(await hashCheckpoint(snapshot), await hashCheckpoint(tied));
+    await readTokenizer(snapshot, linked.config);
+  });
+
   test("what is written is read again, the tokenizer included, in either number format", async () => {
     for (const dtype of ["float32", "bfloat16"] as const) {
       const dir = path.join(root, `written-${dtype}`);
