@@ -28,6 +28,8 @@ export interface BoundingBox {
 export interface TimedBox {
   readonly timestampSec: number;
   readonly box: BoundingBox;
+  /** false: nothing of the object can be seen (GOT-10k: absent, or cover 0). Seen when it is not said. */
+  readonly visible?: boolean | undefined;
 }
 
 /**
