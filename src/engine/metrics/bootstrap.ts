@@ -72,7 +72,8 @@ function intervalAround(value: number, means: Float64Array): { readonly low: num
   };
 }
 
-function weightedMean(values: readonly WeightedValue[]): number {
+/** 0 when nothing has weight. */
+export function weightedMean(values: readonly WeightedValue[]): number {
   let total = 0;
   let weight = 0;
   for (const each of values) {
