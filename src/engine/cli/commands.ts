@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { checkData } from "./checkData.ts";
+import { compare } from "./compare.ts";
 import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
 import { importLog } from "./importRollouts.ts";
@@ -62,6 +63,13 @@ export const commands: readonly Command[] = [
     ],
     help: "Score a policy on the specification's evaluation data, beside the trivial baselines",
     run: evaluate,
+  },
+  {
+    name: "compare",
+    positionals: ["BEFORE", "AFTER"],
+    options: [{ name: "changed", value: "N", help: "how many of the examples that changed most are listed; 10" }],
+    help: "Compare two evaluations of the same questions with a paired test of each metric; files, folders or runs",
+    run: compare,
   },
   {
     name: "score",

@@ -13,31 +13,50 @@ export interface PairedDifference {
   readonly difference: number;
   readonly low: number; // 95 % percentile interval
   readonly high: number;
-  /** Two-sided: how often a difference this far from 0 would come up if there were none. */
+  /** Two-sided, of the paired randomization test. */
   readonly pValue: number;
   readonly n: number; // pairs
 }
 
-export interface PairedBootstrapOptions {
+export interface PairedTestOptions {
   readonly resamples?: number;
   readonly seed?: number;
 }
 
 /**
- * Paired bootstrap of a difference of weighted means (Efron and Tibshirani 1993, ch. 16; Koehn 2004 for scores of texts):
- * whole pairs are drawn with replacement. The p-value is from the resamples moved to a mean of 0, with the one added that
- * keeps it above 0. The same pairs and seed give the same numbers on every machine.
+ * A difference of weighted means on the same examples. Its interval is a paired bootstrap: whole pairs are drawn with
+ * replacement (Efron and Tibshirani 1993; Koehn 2004 for scores of texts). Its p-value is a paired randomization test: if
+ * nothing had changed, each pair's change could as well have the other sign. (A bootstrap p-value would call four equal
+ * changes certain.) The same pairs and seed give the same numbers on every machine.
  */
-export function pairedBootstrap(pairs: readonly PairedValue[], options: PairedBootstrapOptions = {}): PairedDifference {
+export function pairedDifference(
+  pairs: readonly PairedValue[],
+  { resamples = 2000, seed = 0 }: PairedTestOptions = {},
+): PairedDifference {
   const n = pairs.length;
-  if (n === 0) throw new Error("internal: paired bootstrap of no pairs");
-  const { resamples = 2000, seed = 0 } = options;
+  if (n === 0) throw new Error("internal: a paired test of no pairs");
   const changes = Float64Array.from(pairs, ({ before, after, weight }) => (after - before) * weight);
   const weights = Float64Array.from(pairs, ({ weight }) => weight);
   const difference = ratio(sumOf(changes), sumOf(weights));
-  const uniform = createUniform(seed);
+  const drawn = drawnDifferences(changes, weights, resamples, createUniform(seed));
+  return {
+    difference,
+    low: Math.min(difference, quantileOfSorted(drawn, 0.025)),
+    high: Math.max(difference, quantileOfSorted(drawn, 0.975)),
+    pValue: randomizationP(changes, resamples, createUniform(seed + 1)),
+    n,
+  };
+}
+
+/** Differences of resamples of the pairs, in ascending order. */
+function drawnDifferences(
+  changes: Float64Array,
+  weights: Float64Array,
+  resamples: number,
+  uniform: () => number,
+): Float64Array {
+  const n = changes.length;
   const drawn = new Float64Array(resamples);
-  let asFar = 0;
   for (let r = 0; r < resamples; r++) {
     let total = 0;
     let weight = 0;
@@ -46,19 +65,23 @@ export function pairedBootstrap(pairs: readonly PairedValue[], options: PairedBo
       total += changes[i] ?? 0;
       weight += weights[i] ?? 0;
     }
-    const value = ratio(total, weight);
-    drawn[r] = value;
-    // Rounding must not turn a tie into something rarer.
-    if (Math.abs(value - difference) >= Math.abs(difference) - 1e-12) asFar++;
+    drawn[r] = ratio(total, weight);
   }
-  drawn.sort();
-  return {
-    difference,
-    low: Math.min(difference, quantileOfSorted(drawn, 0.025)),
-    high: Math.max(difference, quantileOfSorted(drawn, 0.975)),
-    pValue: (asFar + 1) / (resamples + 1),
-    n,
-  };
+  return drawn.sort();
+}
+
+/** Share of random signs that give a sum as far from 0; the one that is added stands for the signs as they are. */
+function randomizationP(changes: Float64Array, resamples: number, uniform: () => number): number {
+  const changed = changes.filter((change) => change !== 0);
+  const observed = Math.abs(sumOf(changed));
+  const rounding = 1e-12 * (1 + observed); // must not turn a tie into something rarer
+  let asFar = 0;
+  for (let r = 0; r < resamples; r++) {
+    let total = 0;
+    for (const change of changed) total += uniform() < 0.5 ? change : -change;
+    if (Math.abs(total) >= observed - rounding) asFar++;
+  }
+  return (asFar + 1) / (resamples + 1);
 }
 
 export interface McNemar {

@@ -182,3 +182,37 @@ test("answers of a killed process that holds the backend are gone with it, never
   });
   assert.match(again.stdout, /The evaluation is in /);
 });
+
+test("compare tests what changed between two evaluations, and says what else differs", async () => {
+  const specPath = writeWorkspace(engine, "compared");
+  const [before, after] = [outDir("compared-before"), outDir("compared-after")];
+  const answersOf = (end: number) => Object.fromEntries([100, 101, 102, 103].map((k) => [`clip-${k}_0`, `<answer>1 to ${end}</answer>`])); // prettier-ignore
+  const file = path.join(engine.root, "compared.json");
+  for (const [dir, end, parser] of [
+    [before, 3, "tagged"],
+    [after, 5, "plain"],
+  ] as const) {
+    fs.writeFileSync(file, JSON.stringify(answersOf(end)));
+    const made = await cli("eval", specPath, "--predictions", file, "--out", dir, "--parser", parser);
+    assert.equal(made.status, 0, made.stderr);
+  }
+  const { status, stdout, stderr } = await cli("compare", before, path.join(after, "evaluation.json"));
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /differ in more than the policy[^]*parser\.name: tagged before, plain after/);
+  assert.match(stdout, /^grounding\/mIoU +4 +0\.500 +1\.000 +\+0\.500 \[\+0\.500, \+0\.500\] +0\.1\d\d$/m);
+  assert.match(stdout, /^grounding\/R@0\.7 +4 +0\.000 +1\.000 .* 4 +0 +0\.125$/m);
+  assert.match(stdout, /Changed most, of 4 that changed:/);
+  const json = await cli("compare", before, after, "--json", "--changed", "1");
+  const document = JSON.parse(json.stdout) as { metrics: unknown[]; changed: unknown[] };
+  assert.deepEqual([document.metrics.length, document.changed.length], [4, 1]);
+
+  for (const [args, message] of [
+    [[engine.root, after], /no evaluation in this folder/],
+    [[path.join(engine.root, "nowhere"), after], /no such file or folder/],
+    [[file, after], /evaluation record/],
+  ] as const) {
+    const wrong = await cli("compare", ...args);
+    assert.equal(wrong.status, 2, wrong.stderr);
+    assert.match(wrong.stderr, message);
+  }
+});
