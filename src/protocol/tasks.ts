@@ -28,8 +28,8 @@ export interface BoundingBox {
 export interface TimedBox {
   readonly timestampSec: number;
   readonly box: BoundingBox;
-  /** false: nothing of the object can be seen (GOT-10k: absent, or cover 0). Seen when it is not said. */
-  readonly visible?: boolean | undefined;
+  /** How much of the object can be seen, in eighths (GOT-10k's cover.label): 0 nothing, 8 all. */
+  readonly cover?: number | undefined;
 }
 
 /**

@@ -14,7 +14,7 @@ export function trackIous(predicted: readonly BoundingBox[], truth: readonly Bou
 
 /** Which positions of a sequence the GOT-10k toolkit scores: not the first, whose box is given, and those with cover > 0. */
 export function got10kFrames(truth: readonly TimedBox[]): number[] {
-  return truth.flatMap(({ visible }, i) => (i > 0 && visible !== false ? [i] : []));
+  return truth.flatMap(({ cover }, i) => (i > 0 && cover !== 0 ? [i] : []));
 }
 
 /** IoUs of the frames that the GOT-10k toolkit scores; a missing predicted box scores 0. */

@@ -37,9 +37,9 @@ test("boxIou is symmetric, in [0, 1], 1 for itself, and equals a count of grid c
 test("GOT-10k: frames without cover and the given box are left out, frames are pooled, success is strictly above", () => {
   const full = { x0: 0, y0: 0, x1: 1, y1: 1 };
   const half = { x0: 0, y0: 0, x1: 0.5, y1: 1 };
-  const seen = (box: typeof full, visible?: boolean) => ({ timestampSec: 0, box, visible });
+  const seen = (box: typeof full, cover?: number) => ({ timestampSec: 0, box, cover });
   // Two sequences as the toolkit reads them: cover [8, 8, 0, 3] and [8, 8].
-  const first = got10kIous([full, half, full, full], [seen(full), seen(full), seen(full, false), seen(full, true)]);
+  const first = got10kIous([full, half, full, full], [seen(full), seen(full), seen(full, 0), seen(full, 3)]);
   const second = got10kIous([half, full], [seen(full), seen(full)]);
   assert.deepEqual([first, second], [[0.5, 1], [1]]);
   assert.equal(averageOverlap([first, second]), 2.5 / 3);
