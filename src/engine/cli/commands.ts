@@ -5,6 +5,7 @@ import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
 import { importLog } from "./importRollouts.ts";
 import { inspect } from "./inspect.ts";
+import { report } from "./report.ts";
 import { score } from "./score.ts";
 import { testCases } from "./testCases.ts";
 import { doctor, resume, run, sample } from "./runCommands.ts";
@@ -70,6 +71,14 @@ export const commands: readonly Command[] = [
     options: [{ name: "changed", value: "N", help: "how many of the examples that changed most are listed; 10" }],
     help: "Compare two evaluations of the same questions with a paired test of each metric; files, folders or runs",
     run: compare,
+  },
+  {
+    name: "report",
+    positionals: ["EVAL"],
+    isLastAnyNumber: true,
+    options: [{ name: "out", value: "FILE.html", help: "the page; by default report.html in this folder" }],
+    help: "Write a page about evaluations: scores, published scores, categories, worst and changed examples with frames",
+    run: report,
   },
   {
     name: "score",

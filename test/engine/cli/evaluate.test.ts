@@ -216,3 +216,26 @@ test("compare tests what changed between two evaluations, and says what else dif
     assert.match(wrong.stderr, message);
   }
 });
+
+test("report makes one page of evaluations, of a run too", async () => {
+  const specPath = writeWorkspace(engine, "reported", {
+    evaluate: {
+      data: [
+        { id: "grounding", task: "temporal-grounding", format: "charades-sta", path: "test.json", videos: "videos" },
+      ],
+    },
+  });
+  const runDir = outDir("reported-run");
+  assert.equal((await cli("run", specPath, "--out", runDir)).status, 0);
+  const first = path.join(runDir, "evaluation", "step-000000.json");
+  const file = path.join(engine.root, "pages", "report.html");
+  const { status, stdout, stderr } = await cli("report", first, runDir, "--out", file);
+  assert.equal(status, 0, stderr);
+  assert.ok(stdout.includes(file));
+  const page = fs.readFileSync(file, "utf8");
+  assert.match(page, /What changed from reported-run, step 0 to reported-run, step 3/);
+  assert.match(page, /Frames: clip-10\d/); // there are no videos here, and the page says so
+  assert.doesNotMatch(page, /<script|https?:\/\//);
+  const none = await cli("report", engine.root);
+  assert.equal(none.status, 2);
+});
