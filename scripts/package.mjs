@@ -28,6 +28,7 @@ const content = [
   "media",
   "docs/images",
   "docs/diagnostics",
+  "docs/evaluation.md",
   "docs/rewards.md",
   "examples/moving-shapes",
 ];

@@ -33,11 +33,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "src/engine/grpo": ["policy", "graph"],
   "src/engine/sft": ["policy", "graph"],
   "src/engine/evaluate": ["tasks", "metrics", "data"],
+  "src/engine/report": ["evaluate", "metrics", "store", "video"],
   "src/engine/run": ["grpo", "score", "evaluate", "tasks", "rewards", "metrics", "data", "store"],
   "src/engine/embedded": ["run", "grpo", "sft", "rollout", "policy", "runtime", "graph", "video"],
   "src/engine/samples": ["video"],
   "src/engine/server": [
     "embedded",
+    "report",
     "run",
     "score",
     "imports",
@@ -49,7 +51,19 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     "samples",
     "runtime",
   ],
-  "src/engine/cli": ["server", "run", "score", "imports", "evaluate", "lint", "tasks", "data", "store", "video"],
+  "src/engine/cli": [
+    "server",
+    "report",
+    "run",
+    "score",
+    "imports",
+    "evaluate",
+    "lint",
+    "tasks",
+    "data",
+    "store",
+    "video",
+  ],
 };
 
 /** Pure rooms: functions of their arguments. No Node module, no clock, no random source. */

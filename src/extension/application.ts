@@ -13,6 +13,7 @@ import { EngineClient } from "./engine/engineClient.ts";
 import { thrownText } from "./errorText.ts";
 import { debounce, DisposableStore, once } from "./lifetime.ts";
 import { ImportFeature } from "./imports/importFeature.ts";
+import { ReportFeature } from "./evaluation/reportFeature.ts";
 import { LintFeature } from "./lint/lintFeature.ts";
 import { newReward } from "./rewards/newReward.ts";
 import { RewardFeature } from "./rewards/rewardFeature.ts";
@@ -52,6 +53,7 @@ export class Application {
   private readonly cases: CaseFeature;
   private readonly documents: DocumentFeature;
   private readonly imports: ImportFeature;
+  private readonly reports = new ReportFeature();
   private readonly dashboard: DashboardPanel;
   private readonly scope = new DisposableStore();
 
@@ -176,6 +178,7 @@ export class Application {
       ...this.cases.handlers,
       ...this.documents.handlers,
       ...this.imports.handlers,
+      ...this.reports.handlers,
       viewerAction: (action) => viewers.act(action),
     };
   }

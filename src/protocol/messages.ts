@@ -136,6 +136,10 @@ export const importRollouts = request<
   { path: string; outDir: string | null },
   { runDir: string; imported: ImportRecord }
 >("service/importRollouts");
+/** A page about evaluations, files or folders; it loads nothing and runs no script. Cancellable. */
+export const makeEvaluationReport = request<{ places: readonly string[] }, { html: string }>(
+  "service/evaluationReport",
+);
 /** Progress of writeSample, fetchFfmpeg and importRollouts; `total` 0: not known. */
 export const serviceProgress = notification<{
   task: ServiceTask;

@@ -243,6 +243,8 @@ export interface ScoreValue {
   readonly low: number; // bootstrap 95 % interval
   readonly high: number;
   readonly n: number;
+  /** Standard deviation of the score over the samples of each question, where there are several. */
+  readonly sampleStd?: number | undefined;
 }
 /** By "<data id>/<metric>". */
 export type Scores = Readonly<Record<string, ScoreValue>>;
@@ -252,21 +254,105 @@ export interface BaselineScores {
   readonly [baseline: string]: Scores;
 }
 
-/** evaluation/step-000000.json */
+/** evaluation/step-000000.json of a run, evaluation.json of `video-rft eval --out`. */
 export interface EvaluationRecord {
   readonly version: number;
   readonly step: number;
   readonly scores: Scores;
   readonly baselines: BaselineScores;
-  readonly settings: Readonly<Record<string, unknown>>; // pixels, frames, prompts, parser version, sampling
+  /** What decides the scores: pixels, frames, prompts, parser, judge, sampling, versions. */
+  readonly settings: Readonly<Record<string, unknown>>;
   readonly examples: readonly EvaluatedExample[];
+  // Absent in older records:
+  readonly datasets?: readonly EvaluatedDataset[] | undefined;
+  readonly categories?: readonly CategoryScores[] | undefined;
+}
+
+/** A dataset as it was evaluated. */
+export interface EvaluatedDataset {
+  readonly id: string;
+  readonly task: TaskId;
+  readonly format: string;
+  readonly path: string; // as in the specification
+  readonly hash: string;
+  readonly examples: number;
+  /** Rows of the annotation file that are no examples: see the problems that `data check` lists. */
+  readonly rowsLeftOut: number;
+  /** Answers (of every sample) without all that the task asks for; they score what is there, mostly 0. */
+  readonly unparsedShare: number;
+  /** Examples whose video could not be read, or without a ready answer; they score 0. */
+  readonly failed: number;
+}
+
+/** Scores of a dataset by one of its groupings, e.g. of Video-MME by duration. */
+export interface CategoryScores {
+  readonly datasetId: string;
+  readonly dimension: string;
+  readonly categories: readonly { readonly name: string; readonly scores: Scores }[];
+  /** Mean over the categories, each counting the same whatever its size (MVBench). */
+  readonly mean: Scores;
 }
 
 export interface EvaluatedExample {
   readonly datasetId: string;
   readonly exampleId: string;
+  /** The first sample, as is `parsed`. */
   readonly text: string;
   readonly parsed: ParsedAnswer | null;
+  /** Mean over the samples. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly failure?: ErrorData | undefined;
+  /** Further samples. */
+  readonly samples?: readonly EvaluatedSample[] | undefined;
+  /** What was asked, so that a report needs no annotations. Absent in older records. */
+  readonly asked?: AskedQuestion | undefined;
+}
+
+export interface EvaluatedSample {
+  readonly text: string;
+  readonly parsed: ParsedAnswer;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface AskedQuestion {
+  readonly task: TaskId;
+  readonly question: string;
+  readonly options?: readonly string[] | undefined;
+  readonly truth: Truth;
+  readonly durationSec: number | null;
+  readonly videoPath: string;
+  readonly categories?: Readonly<Record<string, string>> | undefined;
+}
+
+/** First line of answers.jsonl. */
+export interface AnswersHeader {
+  readonly version: number;
+  /** All that an answer depends on. Answers of other settings are never mixed with these. */
+  readonly answerSettings: Readonly<Record<string, unknown>>;
+}
+
+/** A line of answers.jsonl: the answers to one question. */
+export interface AnswerRecord {
+  readonly version: number;
+  readonly datasetId: string;
+  readonly exampleId: string;
+  /** One a sample; none when the video could not be read. */
+  readonly completions: readonly AnswerCompletion[];
+  readonly failure?: ErrorData | undefined;
+  /** What the policy saw. */
+  readonly seen?: AnswerInput | undefined;
+}
+
+export interface AnswerCompletion {
+  readonly text: string;
+  readonly tokenCount: number;
+  readonly finishReason: FinishReason;
+}
+
+export interface AnswerInput {
+  readonly frames: number;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly visualTokens: number;
+  readonly promptTokens: number;
 }

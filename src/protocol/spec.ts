@@ -48,7 +48,7 @@ const policy = z
   .transform((p) => (p.training === undefined && p.lora === undefined ? { ...p, lora: lora.parse({}) } : p))
   .describe("The model that is trained; by default low-rank adapters are, over frozen weights.");
 
-const video = z
+export const videoSchema = z
   .strictObject({
     fps: z.number().positive().default(2).describe("Sampling rate in frames a second (qwen-vl-utils: fps)."),
     minFrames: z.int().min(2).default(4).describe("Fewest frames of a clip; rounded up to even."),
@@ -195,7 +195,7 @@ export const runSpecSchema = z
       .describe("Name of the run and of its folder."),
     method: z.enum(["grpo", "sft"]).default("grpo"),
     policy,
-    video: video.prefault({}),
+    video: videoSchema.prefault({}),
     data: z.array(dataset).min(1).describe("Training data; prompts are drawn by weight."),
     prompts: z.partialRecord(taskId, prompt).default({}).describe("Prompt of each task."),
     rewards: z.array(rewardSchema).default([]).describe("Rewards; their weighted sum is the reward of a completion."),
@@ -234,7 +234,7 @@ export type RunSpecInput = z.input<typeof runSpecSchema>;
 export type DatasetSpec = RunSpec["data"][number];
 export type GrpoSpec = RunSpec["grpo"];
 export type SftSpec = RunSpec["sft"];
-export type VideoSpec = RunSpec["video"];
+export type VideoSpec = z.output<typeof videoSchema>;
 export type PromptSpec = z.output<typeof prompt>;
 
 /** One mistake of a specification: `path` leads to the key, e.g. ["grpo", "groupSize"]. */

@@ -28,6 +28,8 @@ export interface BoundingBox {
 export interface TimedBox {
   readonly timestampSec: number;
   readonly box: BoundingBox;
+  /** How much of the object can be seen, in eighths (GOT-10k's cover.label): 0 nothing, 8 all. */
+  readonly cover?: number | undefined;
 }
 
 /**

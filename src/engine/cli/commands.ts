@@ -1,9 +1,11 @@
 import type { Command } from "./command.ts";
 import { checkData } from "./checkData.ts";
+import { compare } from "./compare.ts";
 import { evaluate } from "./evaluate.ts";
 import { explain } from "./explain.ts";
 import { importLog } from "./importRollouts.ts";
 import { inspect } from "./inspect.ts";
+import { report } from "./report.ts";
 import { score } from "./score.ts";
 import { testCases } from "./testCases.ts";
 import { doctor, resume, run, sample } from "./runCommands.ts";
@@ -38,12 +40,45 @@ export const commands: readonly Command[] = [
       { name: "checkpoint", value: "DIR", help: "a checkpoint of a run, in place of the specification's model" },
       {
         name: "predictions",
-        value: "FILE.jsonl",
-        help: 'score these answers, {"id": …, "text": …} a line, without a policy',
+        value: "FILE",
+        help: 'score these answers of any model: lines or a list of {"id": …, "text": …}, or {"ID": "TEXT"}',
       },
+      { name: "id-key", value: "KEY", help: "with --predictions: the key of the example's id" },
+      { name: "text-key", value: "KEY", help: "with --predictions: the key of the answer" },
+      {
+        name: "parser",
+        value: "tagged|plain",
+        help: "tagged (default): only <answer>…</answer> counts, as in training; plain: where it lacks, the whole text does",
+      },
+      {
+        name: "out",
+        value: "DIR",
+        help: "keep answers.jsonl and evaluation.json here; the same command goes on where it was interrupted",
+      },
+      { name: "dataset", value: "ID", isList: true, help: "only this dataset of `evaluate.data`" },
+      { name: "think", help: "ask for reasoning, whatever the specification says; with --no-think: once each" },
+      { name: "no-think", help: "ask for the answer alone" },
+      { name: "samples", value: "K", help: "answers to each question; scores are means over them, with their spread" },
+      { name: "temperature", value: "T", help: "in place of the specification's; 0 takes the most likely token" },
+      { name: "batch", value: "N", help: "questions that are answered together and kept together" },
     ],
     help: "Score a policy on the specification's evaluation data, beside the trivial baselines",
     run: evaluate,
+  },
+  {
+    name: "compare",
+    positionals: ["BEFORE", "AFTER"],
+    options: [{ name: "changed", value: "N", help: "how many of the examples that changed most are listed; 10" }],
+    help: "Compare two evaluations of the same questions with a paired test of each metric; files, folders or runs",
+    run: compare,
+  },
+  {
+    name: "report",
+    positionals: ["EVAL"],
+    isLastAnyNumber: true,
+    options: [{ name: "out", value: "FILE.html", help: "the page; by default report.html in this folder" }],
+    help: "Write a page about evaluations: scores, published scores, categories, worst and changed examples with frames",
+    run: report,
   },
   {
     name: "score",

@@ -1,26 +1,31 @@
-import os from "node:os";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
-import type { BaselineScores, Scores } from "../../protocol/records.ts";
+import type { EvaluationRecord } from "../../protocol/records.ts";
 import type { LoadedSpec } from "../data/specFile.ts";
-import { scoreAnswers, scoreBaselines } from "../evaluate/scoring.ts";
-import { spawnBackend } from "../run/backendClient.ts";
-import { evaluatePolicy } from "../run/evaluation.ts";
-import { seedOf } from "../run/newRunRecord.ts";
+import { makeEvaluationRecord } from "../run/evaluationRecord.ts";
 import { readRunData, type RunData } from "../run/runData.ts";
 import { loadCheckedSpec } from "../server/checkSpec.ts";
-import { enginePrograms } from "../server/engineFiles.ts";
-import { locateFfmpeg } from "../video/ffmpeg.ts";
+import { videoRftVersion } from "../server/version.ts";
+import { writeEvaluationFile } from "../store/answers.ts";
 import { positional, textOption, UsageError, type CommandInput, type ExitStatus } from "./command.ts";
+import { evaluateModel } from "./evaluateModel.ts";
+import { evaluationOptions, withChosenDatasets, type EvaluationOptions } from "./evaluationOptions.ts";
+import { quote } from "./followRun.ts";
+import { evaluationDocument, formatEvaluation } from "./evaluationText.ts";
 import { readPredictions } from "./predictions.ts";
-import { formatScoreTable, nestBaselines, nestScores } from "./results.ts";
-import { terminalSettings } from "./runCommands.ts";
-import { formatBar } from "./text.ts";
 
-interface Evaluated {
-  readonly scores: Scores;
-  readonly baselines: BaselineScores;
-  readonly settings: Readonly<Record<string, unknown>>;
+/** An evaluation with one kind of prompts. */
+export interface NamedEvaluation {
+  /** Name of its variant: "", "think", "no-think". */
+  readonly name: string;
+  readonly record: EvaluationRecord;
+}
+
+export interface EvaluationJob {
+  readonly loaded: LoadedSpec;
+  readonly data: RunData;
+  readonly options: EvaluationOptions;
+  readonly outDir: string | null;
 }
 
 /** Scores a policy, or ready answers, on the evaluation data of a specification. */
@@ -31,9 +36,36 @@ export async function evaluate(input: CommandInput): Promise<ExitStatus> {
   if (checkpoint !== undefined && predictions !== undefined) {
     throw new UsageError("expected --checkpoint or --predictions, found both");
   }
+  const job = await readJob(input);
+  const evaluations =
+    predictions === undefined
+      ? await evaluateModel(input, job, checkpoint)
+      : [await evaluatePredictions(input, job, predictions)];
+  for (const { name, record } of evaluations) {
+    const file = job.outDir === null ? null : evaluationFile(job.outDir, name);
+    if (file !== null) await writeEvaluationFile(file, record);
+    if (evaluations.length > 1) terminal.print(`${name}:`);
+    terminal.print(formatEvaluation(record));
+    if (file !== null) terminal.print(`The evaluation is in ${file}\nTo look at it: video-rft report ${quote(file)}`);
+  }
+  terminal.writeDocument(evaluationDocument(evaluations));
+  return 0;
+}
+
+/** "evaluation.think.json" */
+export function evaluationFile(dir: string, variant: string): string {
+  return path.join(dir, `evaluation${variant === "" ? "" : `.${variant}`}.json`);
+}
+
+async function readJob(input: CommandInput): Promise<EvaluationJob> {
+  const { terminal } = input;
   const specPath = positional(input, 0);
-  const loaded = loadCheckedSpec(specPath);
-  const data = await readRunData(loaded.spec, loaded.baseDir);
+  const checked = loadCheckedSpec(specPath);
+  const loaded = { ...checked, spec: withChosenDatasets(input, checked.spec) };
+  const options = evaluationOptions(input, loaded.spec);
+  const data = await readRunData(loaded.spec, loaded.baseDir, {
+    onUnreadableTraining: (error) => terminal.note(`Baselines that are fitted are left out: ${error.message}`),
+  });
   if (data.evaluation.length === 0) {
     throw new UserError({
       code: "bad-spec",
@@ -42,83 +74,43 @@ export async function evaluate(input: CommandInput): Promise<ExitStatus> {
       hint: "Add at least one, with the keys of those in `data`.",
     });
   }
-  const result =
-    predictions === undefined
-      ? await evaluateModel(input, loaded, data, checkpoint)
-      : await evaluatePredictions(input, loaded, data, predictions);
-  terminal.print(formatScoreTable([{ title: "score", scores: result.scores }], result.baselines));
-  const { settings } = result;
-  terminal.writeDocument({ scores: nestScores(result.scores), baselines: nestBaselines(result.baselines), settings });
-  return 0;
+  const outDir = textOption(input, "out");
+  return { loaded, data, options, outDir: outDir === undefined ? null : path.resolve(outDir) };
 }
 
-async function evaluatePredictions(
-  input: CommandInput,
-  loaded: LoadedSpec,
-  data: RunData,
-  file: string,
-): Promise<Evaluated> {
+async function evaluatePredictions(input: CommandInput, job: EvaluationJob, file: string): Promise<NamedEvaluation> {
+  const { data, loaded, options } = job;
   const examples = data.evaluation.flatMap((dataset) => dataset.examples);
-  const { answered, missing } = readPredictions(file, examples);
+  const keys = { id: textOption(input, "id-key"), text: textOption(input, "text-key") };
+  const { answers, missing, hash } = readPredictions(file, examples, keys);
   if (missing > 0) {
     input.terminal.note(
       `${missing} of ${examples.length} examples have no prediction; they score as unparsed answers.`,
     );
   }
-  return {
-    scores: await scoreAnswers(answered),
-    baselines: await scoreBaselines(
-      examples,
-      data.training.flatMap((dataset) => dataset.examples),
-    ),
+  const record = await makeEvaluationRecord({
+    step: 0,
+    data,
+    datasets: loaded.spec.evaluate.data,
+    parser: options.parser,
+    answerTo: (example) => ({ completions: (answers.get(example) ?? []).map((text) => ({ text })) }),
     settings: {
       predictions: path.resolve(file),
+      predictionsHash: hash,
       missing,
-      video: loaded.spec.video,
-      datasetHashes: data.hashes.datasets,
+      datasets: datasetSettings(job),
+      versions: { videoRft: videoRftVersion },
     },
-  };
-}
-
-async function evaluateModel(
-  input: CommandInput,
-  { spec, baseDir }: LoadedSpec,
-  data: RunData,
-  checkpoint: string | undefined,
-): Promise<Evaluated> {
-  const { terminal } = input;
-  const { engineDir, cacheDir, ffmpegPath } = terminalSettings();
-  await locateFfmpeg({ settingPath: ffmpegPath });
-  const backend = spawnBackend({
-    modulePath: enginePrograms(engineDir).backend,
-    onLog: (line) => terminal.note(line),
   });
-  const stop = new AbortController();
-  const onInterrupt = (): void => {
-    stop.abort();
-    void backend.kill();
-  };
-  process.on("SIGINT", onInterrupt);
-  try {
-    const checkpointDir = checkpoint === undefined ? null : path.resolve(checkpoint);
-    const threads = os.availableParallelism();
-    const info = await backend.open({ spec, baseDir, checkpointDir, cacheDir, ffmpegPath, threads });
-    const onProgress = (done: number, total: number): void =>
-      terminal.showLive(`${formatBar(done / total, 24)}  example ${done}/${total}`);
-    const seed = seedOf(spec);
-    const record = await evaluatePolicy({ backend, spec, seed, data, step: 0, stop: stop.signal, onProgress });
-    if (record === null) throw cancelled();
-    const settings = { ...record.settings, checkpoint: checkpointDir, policyHash: info.policyHash };
-    return { scores: record.scores, baselines: record.baselines, settings };
-  } catch (error) {
-    throw stop.signal.aborted ? cancelled() : error;
-  } finally {
-    terminal.showLive("");
-    process.off("SIGINT", onInterrupt);
-    await backend.close();
-  }
+  return { name: "", record };
 }
 
-function cancelled(): UserError {
-  return new UserError({ code: "cancelled", message: "The evaluation was interrupted." });
+/** What the evaluated examples are: hash of the annotations, and how many of them. */
+export function datasetSettings({ data, loaded }: Pick<EvaluationJob, "data" | "loaded">): Record<string, unknown> {
+  return Object.fromEntries(
+    data.evaluation.map(({ id, hash, examples }) => {
+      const limit = loaded.spec.evaluate.data.find((dataset) => dataset.id === id)?.limit ?? null;
+      return [id, { hash, examples: examples.length, limit }];
+    }),
+  );
 }

@@ -15,6 +15,8 @@ export interface Example {
   /** Texts of the options without their letters. */
   readonly options?: readonly string[] | undefined;
   readonly truth: Truth;
+  /** What scores are grouped by, e.g. { duration: "short", task: "Action Sequence" }. */
+  readonly categories?: Readonly<Record<string, string>> | undefined;
   /** The row as it stands in the file. */
   readonly row: unknown;
 }

@@ -23,6 +23,7 @@ import {
 import { completionMeans, updateMetrics } from "../grpo/updateMetrics.ts";
 import { hashCheckpoint } from "../policy/checkpoint.ts";
 import { preparePrompt, type PreparedPrompt } from "../policy/preparedPrompt.ts";
+import { isVisionFixed, type Policy } from "../policy/policy.ts";
 import { createVisualStore } from "../policy/visualStore.ts";
 import { applyGradients, clearGradients } from "../policy/trainer.ts";
 import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
@@ -38,6 +39,11 @@ interface Opened extends OpenedPolicy {
   readonly params: OpenBackend;
   readonly clips: ClipLoader;
   readonly policyHash: string;
+  /**
+   * Visual embeddings of clips, for sampling that trains nothing: between two updates the vision tower stands still, even
+   * where training changes it.
+   */
+  readonly visualsOfStep: Policy["visualCache"];
 }
 
 /** What `update` needs of a group that `sample` drew. */
@@ -96,6 +102,7 @@ async function open(params: OpenBackend): Promise<Opened> {
     params,
     policyHash,
     clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video, pixelFactor }),
+    visualsOfStep: new Map(),
   };
 }
 
@@ -114,7 +121,7 @@ async function describe({ policy, optimizer, params, policyHash }: Opened): Prom
 }
 
 async function sample(opened: Opened, params: SampleParams, kept: Map<string, KeptGroup>): Promise<SampledGroup[]> {
-  const { policy } = opened;
+  const policy = params.forTraining ? opened.policy : withVisualsOfStep(opened);
   const prepared = await prepareAll(opened, params.prompts);
   const ready = params.prompts.flatMap((request, i) => {
     const prompt = prepared[i];
@@ -149,6 +156,13 @@ function seenVideo({ visuals }: PreparedPrompt): SeenVideo {
   const clip = visuals.find(({ visual }) => visual.kind === "video")?.visual;
   if (clip?.kind !== "video") throw new Error("internal: a prompt of a run without a video");
   return clip.clip.seen;
+}
+
+/** The same policy, for as long as its weights stay as they are; what is kept on disk is of the weights at the start. */
+function withVisualsOfStep({ policy, visualsOfStep }: Opened): Policy {
+  return isVisionFixed(policy)
+    ? policy
+    : { ...policy, freezeVision: true, visualCache: visualsOfStep, visualStore: null };
 }
 
 /** Prompts with their clips; a video that cannot be read becomes its error. */
@@ -247,11 +261,12 @@ function targetTokens({ policy, params }: Opened, text: string): Int32Array {
 
 /** A step whose loss is not finite changes nothing; the run sees it in the result and stops. */
 async function applyOrClear(
-  { policy, optimizer }: Opened,
+  { policy, optimizer, visualsOfStep }: Opened,
   loss: number,
   learningRate: number,
   weightDecay: number,
 ): Promise<number> {
+  visualsOfStep.clear();
   const norm = Number.isFinite(loss) ? await applyGradients(policy, optimizer, learningRate, weightDecay) : NaN;
   if (!Number.isFinite(norm)) clearGradients(optimizer);
   return norm;

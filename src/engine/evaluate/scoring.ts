@@ -3,7 +3,8 @@ import type { BaselineScores, Scores, ScoreValue } from "../../protocol/records.
 import type { ParsedAnswer, TaskId } from "../../protocol/tasks.ts";
 import type { Example } from "../data/example.ts";
 import type { WeightedValue } from "../metrics/bootstrap.ts";
-import { bootstrapMean } from "../metrics/bootstrap.ts";
+import { bootstrapMean, weightedMean } from "../metrics/bootstrap.ts";
+import { mean, unbiasedStd } from "../metrics/statistics.ts";
 import type { Baseline, MetricValues } from "../tasks/task.ts";
 import { tasks } from "../tasks/tasks.ts";
 
@@ -11,6 +12,12 @@ import { tasks } from "../tasks/tasks.ts";
 export interface AnsweredExample {
   readonly example: Example;
   readonly answer: ParsedAnswer | null;
+}
+
+/** An example with the metric values of each of its samples; at least one. */
+export interface ScoredExample {
+  readonly example: Example;
+  readonly samples: readonly MetricValues[];
 }
 
 export interface ScoringOptions {
@@ -33,7 +40,7 @@ export async function scoreAnswers(
   options: ScoringOptions = {},
 ): Promise<Scores> {
   return collectScores(
-    answered.map(({ example, answer }) => ({ example, values: scoreAnswer(example, answer) })),
+    answered.map(({ example, answer }) => ({ example, samples: [scoreAnswer(example, answer)] })),
     options,
   );
 }
@@ -55,7 +62,7 @@ export async function scoreBaselines(
     for (const [name, valuesOf] of Object.entries(baselinesOf(task, training))) {
       const values = group.map((example) => ({ example, values: valuesOf(example) }));
       if (values.every((v) => v.values === null)) continue;
-      const scored = values.map((v) => ({ example: v.example, values: v.values ?? scoreAnswer(v.example, null) }));
+      const scored = values.map((v) => ({ example: v.example, samples: [v.values ?? scoreAnswer(v.example, null)] }));
       collected[name] = { ...collected[name], ...(await collectScores(scored, options)) };
     }
   }
@@ -72,31 +79,55 @@ export function bestBaseline(baselines: BaselineScores, metricKey: string): { na
   return best;
 }
 
-interface ScoredExample {
-  readonly example: Example;
-  readonly values: MetricValues;
+/** Mean of each metric over the samples of one example. */
+export function meanOfSamples(samples: readonly MetricValues[]): MetricValues {
+  const [first = {}] = samples;
+  return Object.fromEntries(Object.keys(first).map((metric) => [metric, mean(samples.map((s) => s[metric] ?? 0))]));
 }
 
-async function collectScores(
-  scored: readonly ScoredExample[],
-  options: ScoringOptions,
-): Promise<Record<string, ScoreValue>> {
+/** A metric's values with their weights, by `<data id>/<metric>`; an example with several samples counts once. */
+export function scoreColumns(scored: readonly ScoredExample[]): Map<string, WeightedValue[]> {
   const columns = new Map<string, WeightedValue[]>();
-  for (const { example, values } of scored) {
-    const weightOf = tasks[example.task].metricWeight;
-    for (const [metric, value] of Object.entries(values)) {
+  for (const { example, samples } of scored) {
+    for (const [metric, value] of Object.entries(meanOfSamples(samples))) {
       const key = `${example.datasetId}/${metric}`;
       const column = columns.get(key) ?? [];
-      column.push({ value, weight: weightOf === undefined ? 1 : weightOf(metric, example) });
+      column.push({ value, weight: weightOf(metric, example) });
       columns.set(key, column);
     }
   }
+  return columns;
+}
+
+/** As scoreAnswers, from metric values; with the spread of the samples where an example has several. */
+export async function collectScores(
+  scored: readonly ScoredExample[],
+  options: ScoringOptions = {},
+): Promise<Record<string, ScoreValue>> {
+  const spreads = sampleStds(scored);
   const scores: Record<string, ScoreValue> = {};
-  for (const [key, column] of columns) {
+  for (const [key, column] of scoreColumns(scored)) {
     await nextTurn();
-    scores[key] = bootstrapMean(column, options);
+    const sampleStd = spreads.get(key);
+    scores[key] = { ...bootstrapMean(column, options), ...(sampleStd === undefined ? {} : { sampleStd }) };
   }
   return scores;
+}
+
+/** Unbiased standard deviation of a score over the first, second, … samples of all its examples. */
+function sampleStds(scored: readonly ScoredExample[]): Map<string, number> {
+  const count = Math.max(0, ...scored.map(({ samples }) => samples.length));
+  if (count < 2) return new Map();
+  const runs = Array.from({ length: count }, (_, k) =>
+    // An example with fewer samples (a video that failed) says the same in each.
+    scoreColumns(scored.map(({ example, samples }) => ({ example, samples: [samples[k] ?? samples[0] ?? {}] }))),
+  );
+  const keys = [...(runs[0]?.keys() ?? [])];
+  return new Map(keys.map((key) => [key, unbiasedStd(runs.map((columns) => weightedMean(columns.get(key) ?? [])))]));
+}
+
+function weightOf(metric: string, example: Example): number {
+  return tasks[example.task].metricWeight?.(metric, example) ?? 1;
 }
 
 function baselinesOf(

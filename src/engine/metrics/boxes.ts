@@ -15,6 +15,14 @@ export function boxIou(a: BoundingBox, b: BoundingBox): number {
   return union > 0 ? Math.min(1, intersection / union) : 0;
 }
 
+/**
+ * IoU as the GOT-10k toolkit computes it (`rect_iou` with `bound`): the corner of each box is moved into the frame with its
+ * width and height kept, then cut at the far side. It differs from `boxIou` only for boxes that begin outside the frame.
+ */
+export function got10kIou(a: BoundingBox, b: BoundingBox): number {
+  return boxIou(boundAsToolkit(a), boundAsToolkit(b));
+}
+
 /** Area as a share of the frame; 0 when inverted. */
 export function boxArea(box: BoundingBox): number {
   return Math.max(0, box.x1 - box.x0) * Math.max(0, box.y1 - box.y0);
@@ -22,6 +30,11 @@ export function boxArea(box: BoundingBox): number {
 
 function clipBox(box: BoundingBox): BoundingBox {
   return { x0: clip01(box.x0), y0: clip01(box.y0), x1: clip01(box.x1), y1: clip01(box.y1) };
+}
+
+function boundAsToolkit(box: BoundingBox): BoundingBox {
+  const [x0, y0] = [clip01(box.x0), clip01(box.y0)];
+  return { x0, y0, x1: Math.min(1, x0 + box.x1 - box.x0), y1: Math.min(1, y0 + box.y1 - box.y0) };
 }
 
 function clip01(value: number): number {

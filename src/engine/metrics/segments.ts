@@ -51,13 +51,25 @@ export function segmentSetIou(a: readonly Segment[], b: readonly Segment[]): num
   return union > 0 ? Math.min(1, shared / union) : 0;
 }
 
+/** The one window from the first start to the last end; null when there is no segment with a length. */
+export function hullOf(segments: readonly Segment[]): Segment | null {
+  const merged = mergeSegments(segments);
+  const [first, last] = [merged[0], merged.at(-1)];
+  return first === undefined || last === undefined ? null : { startSec: first.startSec, endSec: last.endSec };
+}
+
 /**
- * IoP: share of the predicted seconds that lie in the truth, in [0, 1] (NExT-GQA). NExT-GQA takes the best of the true
- * segments for one predicted window; here both sides are sets and are merged.
+ * IoU and IoP of one predicted window as NExT-GQA scores them (`eval_ground.py`): the best of the true segments for each
+ * of the two, apart. IoP is the share of the window that lies in a true segment. Without a window both are 0.
  */
-export function intersectionOverPrediction(predicted: readonly Segment[], truth: readonly Segment[]): number {
-  const predictedSec = coveredSec(predicted);
-  return predictedSec > 0 ? Math.min(1, sharedSec(predicted, truth) / predictedSec) : 0;
+export function nextGqaOverlap(
+  window: Segment | null,
+  truth: readonly Segment[],
+): { readonly iou: number; readonly iop: number } {
+  if (window === null) return { iou: 0, iop: 0 };
+  const length = segmentLengthSec(window);
+  const iops = truth.map((segment) => (length > 0 ? overlapSec(window, segment) / length : 0));
+  return { iou: Math.max(0, ...truth.map((segment) => tIou(window, segment))), iop: Math.max(0, ...iops) };
 }
 
 function sumOfLengthsSec(segments: readonly Segment[]): number {

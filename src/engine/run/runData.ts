@@ -19,27 +19,60 @@ export interface RunData {
   readonly promptText: (example: Example) => string;
 }
 
+export interface ReadRunDataOptions {
+  /**
+   * An evaluation looks at training data only to fit baselines, so there it may be missing: what cannot be read is told
+   * and left out.
+   */
+  readonly onUnreadableTraining?: ((error: UserError) => void) | undefined;
+}
+
 /** @throws UserError bad-data, bad-spec, not-found; bad-data too when no training example is left. */
-export async function readRunData(spec: RunSpec, baseDir: string): Promise<RunData> {
-  const templates = readTemplates(spec.prompts, baseDir);
+export async function readRunData(
+  spec: RunSpec,
+  baseDir: string,
+  { onUnreadableTraining }: ReadRunDataOptions = {},
+): Promise<RunData> {
+  const prompts = readPrompts(spec, baseDir);
   const training: (WeightedExamples & Dataset)[] = [];
   for (const dataset of spec.data) {
-    training.push({ ...(await readDataset(dataset, baseDir)), weight: dataset.weight });
+    try {
+      training.push({ ...(await readDataset(dataset, baseDir)), weight: dataset.weight });
+    } catch (error) {
+      if (onUnreadableTraining === undefined || !UserError.is(error)) throw error;
+      onUnreadableTraining(error);
+    }
   }
   const evaluation: Dataset[] = [];
   for (const dataset of spec.evaluate.data) evaluation.push(await readDataset(dataset, baseDir));
-  if (training.every((dataset) => dataset.examples.length === 0)) throw noExamples(spec);
+  if (onUnreadableTraining === undefined && training.every((dataset) => dataset.examples.length === 0))
+    throw noExamples(spec);
   const hashes = {
     datasets: Object.fromEntries([
       ...training.map(({ id, hash }) => [id, hash] as const),
       ...evaluation.map(({ id, hash }) => [`evaluate/${id}`, hash] as const),
     ]),
-    prompts: hashPrompts(spec, templates),
+    prompts: prompts.hashes,
   };
   const problems = [...training, ...evaluation].flatMap((dataset) => dataset.problems);
-  const promptText = (example: Example): string =>
-    buildPrompt(example, promptOf(spec.prompts, example.task), templates[example.task]);
-  return { training, evaluation, problems, hashes, promptText };
+  return { training, evaluation, problems, hashes, promptText: prompts.textOf };
+}
+
+/** The prompts of a specification with their templates. */
+export interface Prompts {
+  /** sha256 of the wording, hex, by task. */
+  readonly hashes: RunRecord["hashes"]["prompts"];
+  /** Text of the user turn. */
+  readonly textOf: (example: Example) => string;
+}
+
+/** @throws UserError not-found for a template. */
+export function readPrompts(spec: Pick<RunSpec, "prompts" | "data" | "evaluate">, baseDir: string): Prompts {
+  const templates = readTemplates(spec.prompts, baseDir);
+  return {
+    hashes: hashPrompts(spec, templates),
+    textOf: (example) => buildPrompt(example, promptOf(spec.prompts, example.task), templates[example.task]),
+  };
 }
 
 /**
@@ -63,7 +96,10 @@ export function checkUnchanged(data: RunData, record: RunRecord): TaskId[] {
   return (Object.keys(prompts) as TaskId[]).filter((task) => prompts[task] !== record.hashes.prompts[task]);
 }
 
-function hashPrompts(spec: RunSpec, templates: Partial<Record<TaskId, string>>): Record<string, string> {
+function hashPrompts(
+  spec: Pick<RunSpec, "prompts" | "data" | "evaluate">,
+  templates: Partial<Record<TaskId, string>>,
+): Record<string, string> {
   const tasks = new Set([...spec.data, ...spec.evaluate.data].map((dataset) => dataset.task));
   const hashOf = (task: TaskId): string => {
     const text = promptFingerprint(task, promptOf(spec.prompts, task), templates[task]);

@@ -12,6 +12,8 @@ export function serveBackend(load: () => Promise<Backend>): void {
   }
   // Nobody is left to answer to. A graph that is running ends first, since it holds the event loop.
   process.on("disconnect", () => process.exit(0));
+  // Ctrl+C in a terminal goes to every process of it; when to end is for the parent to say.
+  process.on("SIGINT", () => undefined);
   let loaded: Promise<Backend> | null = null;
   let turn: Promise<void> = Promise.resolve();
   process.on("message", (message) => {

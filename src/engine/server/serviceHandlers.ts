@@ -9,6 +9,7 @@ import {
   initializeService,
   type InitializeParams,
   listRuns as listRunsRequest,
+  makeEvaluationReport,
   openFrames,
   openIndex,
   pingService,
@@ -29,6 +30,7 @@ import {
   writeSample,
 } from "../../protocol/messages.ts";
 import { importRollouts } from "../imports/importRun.ts";
+import { makeReport } from "../report/makeReport.ts";
 import { listRuns, readRunDetails, readTimings } from "../store/readRun.ts";
 import { openIndexFile } from "../store/rolloutIndex.ts";
 import { openRollouts } from "../store/rollouts.ts";
@@ -89,6 +91,7 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   onRequest(connection, writeSample, ({ dir }, token) => service.writeSample(dir, token));
   onRequest(connection, fetchFfmpegRequest, ({ dir }, token) => service.fetchFfmpeg(dir, token));
   onRequest(connection, importRequest, (params, token) => service.importRollouts(params, token));
+  onRequest(connection, makeEvaluationReport, ({ places }, token) => service.makeReport(places, token));
   serveRewards(connection, () => service.settings);
   serveDiagnostics(connection, () => service.settings);
 }
@@ -153,6 +156,12 @@ class Service {
     const { cacheDir } = this.settings;
     const signal = signalOf(token);
     return importRollouts({ path: log, outDir: outDir ?? undefined, cacheDir, videoRftVersion, signal, onProgress });
+  }
+
+  async makeReport(places: readonly string[], token: RpcCancellationToken) {
+    const { cacheDir, ffmpegPath } = this.settings;
+    const ffmpeg = (): ReturnType<typeof locateFfmpeg> => locateFfmpeg({ settingPath: ffmpegPath });
+    return { html: await makeReport({ places, ffmpeg, cacheDir, videoRftVersion, signal: signalOf(token) }) };
   }
 
   search({ task, ...params }: SearchParams & { task: string }, token: RpcCancellationToken) {

@@ -1,6 +1,8 @@
 import { UserError } from "../../protocol/errors.ts";
 import { recordVersion } from "../../protocol/records.ts";
 import type {
+  AnswerRecord,
+  AnswersHeader,
   EvaluationRecord,
   LockRecord,
   MetricsRecord,
@@ -22,6 +24,8 @@ export interface StoredRecords {
   readonly timings: TimingsRecord;
   readonly rollout: RolloutLine;
   readonly evaluation: EvaluationRecord;
+  readonly answersHeader: AnswersHeader;
+  readonly answer: AnswerRecord;
   readonly progress: ProgressRecord;
 }
 export type RecordKind = keyof StoredRecords;
@@ -42,6 +46,8 @@ const upgrades: Readonly<Record<RecordKind, Readonly<Record<number, Upgrade>>>> 
   timings: {},
   rollout: { 1: withRewardInput },
   evaluation: {},
+  answersHeader: {},
+  answer: {},
   progress: {},
 };
 
@@ -62,6 +68,8 @@ const neededKeys: Readonly<Record<RecordKind, readonly string[]>> = {
   timings: ["step", "stepSec"],
   rollout: ["step", "group", "datasetId", "exampleId"],
   evaluation: ["step", "scores", "baselines", "settings", "examples"],
+  answersHeader: ["answerSettings"],
+  answer: ["datasetId", "exampleId", "completions"],
   progress: ["step", "cursor", "bytes", "tokensSeen"],
 };
 

@@ -58,7 +58,8 @@ export class RunsView implements vscode.TreeDataProvider<TreeRow>, Disposable {
     const { name, color } = current.icon;
     item.iconPath = new vscode.ThemeIcon(name, color === undefined ? undefined : new vscode.ThemeColor(color));
     if (current.kind === "evaluation") {
-      item.command = { command: "vscode.open", title: t("Open"), arguments: [vscode.Uri.file(current.file)] };
+      const command: CommandId = "videoRft.openEvaluationReport";
+      item.command = { command, title: t("Open Evaluation Report"), arguments: [current] };
     } else if (isRun) {
       const command: CommandId = "videoRft.openRollouts";
       item.command = { command, title: t("Open Rollouts"), arguments: [current] };

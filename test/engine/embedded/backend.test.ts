@@ -122,6 +122,26 @@ test("a video that cannot be read fails its own prompt, in sampling, evaluation 
   await backend.close();
 });
 
+test("an evaluation sees a vision tower that training has changed, as one that opens the checkpoint does", async () => {
+  const spec = realSpec({ policy: { model: "policy", training: "full", dtype: "float32" } });
+  const dir = path.join(workspace.dir, "moved-vision");
+  const evaluate = async (backend: Backend) => {
+    const groups = await backend.sample({ ...sampleParams([promptOf(9, "first", 9)]), forTraining: false });
+    return groups.flatMap((group) => (group.ok ? group.completions.map((c) => [...c.logprobs_T]) : []));
+  };
+  const steady = await openBackend(spec, null);
+  const atFirst = await evaluate(steady);
+  assert.deepEqual(await evaluate(steady), atFirst, "from the embeddings that were kept");
+  await step(steady, 1);
+  const moved = await evaluate(steady);
+  await steady.save({ dir });
+  await steady.close();
+  const opened = await openBackend(spec, dir);
+  assert.deepEqual(await evaluate(opened), moved);
+  assert.notDeepEqual(moved, atFirst);
+  await opened.close();
+});
+
 test("an evaluation between sampling and update takes nothing away", async () => {
   const backend = await openBackend(realSpec(), null);
   const groups = await sampleAll(backend);

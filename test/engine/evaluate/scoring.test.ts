@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Example } from "../../../src/engine/data/example.ts";
 import { bestBaseline, scoreAnswers, scoreBaselines } from "../../../src/engine/evaluate/scoring.ts";
-import { averageOverlap, successRate, trackIous } from "../../../src/engine/metrics/track.ts";
+import { averageOverlap, got10kIous, successRate, trackIous } from "../../../src/engine/metrics/track.ts";
 import { tasks } from "../../../src/engine/tasks/tasks.ts";
 import type { Scores } from "../../../src/protocol/records.ts";
 import { exampleOf, groundedQaExample, groundingExample, trackingExample } from "../examples.ts";
@@ -40,18 +40,23 @@ test("tracking: the mean over all boxes and the pooled overlap are different num
   const copy = tasks.tracking.baselines["copy-first-box"];
   const answered = examples.map((example) => ({ example, answer: copy?.(example) ?? null }));
   const scores = values(await scoreAnswers(answered));
-  const ious_S_F = examples.map((example, s) => {
-    const truth = example.truth.task === "tracking" ? example.truth.boxes.map((b) => b.box) : [];
-    return trackIous(answered[s]?.answer?.boxes ?? [], truth);
-  });
+  const truthOf = (example: Example) => (example.truth.task === "tracking" ? example.truth.boxes : []);
+  const answerOf = (s: number) => answered[s]?.answer?.boxes ?? [];
+  const ious_S_F = examples.map((example, s) =>
+    trackIous(
+      answerOf(s),
+      truthOf(example).map((b) => b.box),
+    ),
+  );
+  const scored_S_F = examples.map((example, s) => got10kIous(answerOf(s), truthOf(example)));
   const means = ious_S_F.map((ious) => ious.reduce((a, b) => a + b, 0) / ious.length);
   assert.deepEqual(scores, {
     "data/mean_iou": Number(((means[0] ?? 0) / 2 + (means[1] ?? 0) / 2).toFixed(4)),
     "data/R@0.5": means.filter((m) => m >= 0.5).length / 2,
     "data/R@0.7": means.filter((m) => m >= 0.7).length / 2,
-    "data/ao": Number(averageOverlap(ious_S_F).toFixed(4)),
-    "data/sr_0.5": Number(successRate(ious_S_F, 0.5).toFixed(4)),
-    "data/sr_0.75": Number(successRate(ious_S_F, 0.75).toFixed(4)),
+    "data/ao": Number(averageOverlap(scored_S_F).toFixed(4)),
+    "data/sr_0.5": Number(successRate(scored_S_F, 0.5).toFixed(4)),
+    "data/sr_0.75": Number(successRate(scored_S_F, 0.75).toFixed(4)),
   });
   assert.notEqual(scores["data/mean_iou"], scores["data/ao"]);
 });
@@ -61,20 +66,38 @@ test("grounded QA: right, grounded, and both", async () => {
     const answer = tasks["grounded-qa"].parse(text, groundedQaExample);
     return values(await scoreAnswers([{ example: groundedQaExample, answer }]));
   };
+  const overlap = (iou: number, iop: number) => ({
+    "data/mIoU@gqa": iou,
+    "data/IoU@0.3": Number(iou >= 0.3),
+    "data/IoU@0.5": Number(iou >= 0.5),
+    "data/mIoP": iop,
+    "data/IoP@0.3": Number(iop >= 0.3),
+    "data/IoP@0.5": Number(iop >= 0.5),
+  });
   assert.deepEqual(await score("<answer>C</answer><glue>[(5, 15)]</glue>"), {
     "data/mIoU": 0.5,
     "data/accuracy": 1,
     "data/acc@gqa": 1,
+    ...overlap(0.5, 0.5),
   });
   assert.deepEqual(await score("<answer>C</answer><glue>[(0, 20)]</glue>"), {
     "data/mIoU": 0.25,
     "data/accuracy": 1,
     "data/acc@gqa": 0,
+    ...overlap(0.25, 0.25),
   });
   assert.deepEqual(await score("<answer>B</answer><glue>[(5, 10)]</glue>"), {
     "data/mIoU": 1,
     "data/accuracy": 0,
     "data/acc@gqa": 0,
+    ...overlap(1, 1),
+  });
+  // Two pieces are one window of 15 s for NExT-GQA, of which 5 lie in the truth.
+  assert.deepEqual(await score("<answer>C</answer><glue>[(5, 9), (18, 20)]</glue>"), {
+    "data/mIoU": Number((4 / 7).toFixed(4)),
+    "data/accuracy": 1,
+    "data/acc@gqa": 0,
+    ...overlap(Number((5 / 15).toFixed(4)), Number((5 / 15).toFixed(4))),
   });
 });
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { boxIou } from "../../../src/engine/metrics/boxes.ts";
-import { averageOverlap, successRate, trackIous } from "../../../src/engine/metrics/track.ts";
+import { boxIou, got10kIou } from "../../../src/engine/metrics/boxes.ts";
+import { averageOverlap, got10kIous, successRate, trackIous } from "../../../src/engine/metrics/track.ts";
 
 const side = fc.tuple(fc.integer({ min: 0, max: 19 }), fc.integer({ min: 1, max: 20 })).map(([a, b]) => {
   const to = Math.min(20, a + b);
@@ -34,13 +34,28 @@ test("boxIou is symmetric, in [0, 1], 1 for itself, and equals a count of grid c
   );
 });
 
-test("average overlap leaves the given box out and pools frames; success is strictly above the threshold", () => {
-  const long = [1, 0.5, 0.5, 0.5]; // three frames count
-  const short = [1, 1]; // one frame counts
-  assert.equal(averageOverlap([long, short]), (0.5 * 3 + 1) / 4);
-  assert.equal(successRate([long, short], 0.5), 1 / 4);
-  assert.equal(successRate([long, short], 0.49), 1);
-  assert.equal(averageOverlap([[1]]), 0);
+test("GOT-10k: frames without cover and the given box are left out, frames are pooled, success is strictly above", () => {
+  const full = { x0: 0, y0: 0, x1: 1, y1: 1 };
+  const half = { x0: 0, y0: 0, x1: 0.5, y1: 1 };
+  const seen = (box: typeof full, cover?: number) => ({ timestampSec: 0, box, cover });
+  // Two sequences as the toolkit reads them: cover [8, 8, 0, 3] and [8, 8].
+  const first = got10kIous([full, half, full, full], [seen(full), seen(full), seen(full, 0), seen(full, 3)]);
+  const second = got10kIous([half, full], [seen(full), seen(full)]);
+  assert.deepEqual([first, second], [[0.5, 1], [1]]);
+  assert.equal(averageOverlap([first, second]), 2.5 / 3);
+  assert.equal(successRate([first, second], 0.5), 2 / 3);
+  assert.equal(successRate([first, second], 0.75), 2 / 3);
+  assert.deepEqual(got10kIous([full], [seen(full), seen(full)]), [0]); // missing
+  assert.equal(averageOverlap([got10kIous([full], [seen(full)])]), 0); // nothing is scored
+});
+
+test("GOT-10k moves a box that begins outside the frame and keeps its size, where ours cuts it", () => {
+  const truth = { x0: 0, y0: 0, x1: 0.3, y1: 1 };
+  const begun = { x0: -0.1, y0: 0, x1: 0.2, y1: 1 };
+  assert.ok(Math.abs(got10kIou(begun, truth) - 1) < 1e-12);
+  assert.ok(Math.abs(boxIou(begun, truth) - 2 / 3) < 1e-12);
+  const ended = { x0: 0.8, y0: 0, x1: 1.4, y1: 1 };
+  assert.ok(Math.abs(got10kIou(ended, { x0: 0.8, y0: 0, x1: 1, y1: 1 }) - 1) < 1e-12);
 });
 
 test("a track is as long as its truth: missing boxes score 0", () => {

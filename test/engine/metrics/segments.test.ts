@@ -3,8 +3,9 @@ import test from "node:test";
 import fc from "fast-check";
 import {
   coveredSec,
-  intersectionOverPrediction,
+  hullOf,
   mergeSegments,
+  nextGqaOverlap,
   segmentSetIou,
   sharedSec,
   tIou,
@@ -53,7 +54,6 @@ test("merged segments are sorted and disjoint and cover what was given, counted 
       near(coveredSec(a), inA.size / 10);
       near(sharedSec(a, b), both / 10);
       near(segmentSetIou(a, b), either === 0 ? 0 : both / either);
-      near(intersectionOverPrediction(a, b), inA.size === 0 ? 0 : both / inA.size);
     }),
   );
 });
@@ -80,3 +80,26 @@ test("saying a segment many times is worth no more than once", () => {
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
+
+test("NExT-GQA: the best true segment of one window, for IoU and for IoP apart", () => {
+  const window = { startSec: 10, endSec: 20 };
+  // Worked by hand from eval_ground.py: IoU 10/30 and 2/10, IoP 1 and 0.2 for the first and the second true segment.
+  const truth = [
+    { startSec: 0, endSec: 30 },
+    { startSec: 18, endSec: 20 },
+  ];
+  assert.deepEqual(nextGqaOverlap(window, truth), { iou: 10 / 30, iop: 1 });
+  assert.deepEqual(nextGqaOverlap(window, truth.slice(1)), { iou: 0.2, iop: 0.2 });
+  assert.deepEqual(nextGqaOverlap({ startSec: 40, endSec: 50 }, truth), { iou: 0, iop: 0 });
+  assert.deepEqual(nextGqaOverlap(null, truth), { iou: 0, iop: 0 });
+});
+
+test("several segments are one window from the first start to the last end", () => {
+  const hull = hullOf([
+    { startSec: 12, endSec: 14 },
+    { startSec: 2, endSec: 5 },
+    { startSec: 3, endSec: 3 },
+  ]);
+  assert.deepEqual(hull, { startSec: 2, endSec: 14 });
+  assert.equal(hullOf([{ startSec: 3, endSec: 3 }]), null);
+});

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import * as vscode from "vscode";
 import { openFolder } from "./folder.ts";
+import { evaluationChecks } from "./evaluationChecks.ts";
 import { importChecks } from "./importChecks.ts";
 import { rewardChecks } from "./rewardChecks.ts";
 import { until } from "./until.ts";
@@ -20,6 +21,7 @@ export async function run(): Promise<void> {
     "a mistake has a quick fix, which changes nothing else": fixes,
     "a finding of the data stands at its row, one of a run at its key, each with a page": findsInDataAndRun,
     ...importChecks,
+    ...evaluationChecks,
   };
   const failed: string[] = [];
   for (const [name, check] of Object.entries(checks)) {

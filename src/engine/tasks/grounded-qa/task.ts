@@ -1,7 +1,7 @@
 import type { PromptSpec } from "../../../protocol/spec.ts";
 import type { ParsedAnswer } from "../../../protocol/tasks.ts";
 import type { Example } from "../../data/example.ts";
-import { intersectionOverPrediction, segmentSetIou } from "../../metrics/segments.ts";
+import { hullOf, nextGqaOverlap, segmentSetIou } from "../../metrics/segments.ts";
 import { reaches } from "../../metrics/recall.ts";
 import { targetText } from "../answerBlock.ts";
 import { formatOptions, optionLetter, optionText } from "../options.ts";
@@ -39,16 +39,26 @@ function buildGroundedQaTarget(example: Example, prompt: PromptSpec): string {
   return targetText(reasoning, `<answer>${option}</answer><glue>[${glue.join(", ")}]</glue>`, prompt.think);
 }
 
-/** mIoU of the merged segments (VideoChat-R1), accuracy, and NExT-GQA's Acc@GQA: right, and IoP at or over 0.5. */
+/**
+ * `mIoU` is VideoChat-R1's: IoU of the merged segments. The others are those of NExT-GQA's `eval_ground.py`, which knows
+ * one window an answer; that is the hull of an answer with several segments. `acc@gqa`: right, and IoP at or over 0.5.
+ * `accuracy` is Acc@QA.
+ */
 function scoreGroundedQa(answer: ParsedAnswer, example: Example): MetricValues {
   const truth = truthOf(example, "grounded-qa");
   const segments = answer.segments ?? [];
   const isRight = answer.option === truth.option;
-  const isGrounded = reaches(intersectionOverPrediction(segments, truth.segments), 0.5);
+  const { iou, iop } = nextGqaOverlap(hullOf(segments), truth.segments);
   return {
     mIoU: segmentSetIou(segments, truth.segments),
     accuracy: Number(isRight),
-    "acc@gqa": Number(isRight && isGrounded),
+    "acc@gqa": Number(isRight && reaches(iop, 0.5)),
+    mIoP: iop,
+    "IoP@0.3": Number(reaches(iop, 0.3)),
+    "IoP@0.5": Number(reaches(iop, 0.5)),
+    "mIoU@gqa": iou,
+    "IoU@0.3": Number(reaches(iou, 0.3)),
+    "IoU@0.5": Number(reaches(iou, 0.5)),
   };
 }
 

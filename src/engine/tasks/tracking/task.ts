@@ -2,7 +2,7 @@ import type { ParsedAnswer } from "../../../protocol/tasks.ts";
 import type { Example } from "../../data/example.ts";
 import { reaches } from "../../metrics/recall.ts";
 import { mean } from "../../metrics/statistics.ts";
-import { averageOverlap, successRate, trackIous } from "../../metrics/track.ts";
+import { averageOverlap, got10kFrames, got10kIous, successRate, trackIous } from "../../metrics/track.ts";
 import type { Baseline, MetricValues, Task } from "../task.ts";
 import { truthOf } from "../truth.ts";
 import { parseTracking } from "./parse.ts";
@@ -30,26 +30,32 @@ export const tracking: Task = {
   buildTarget: buildTrackingTarget,
   parse: parseTracking,
   score: scoreTracking,
-  // GOT-10k pools the frames of all sequences, so a sequence weighs as many frames as it adds.
+  // GOT-10k pools the frames of all sequences, so a sequence weighs as many scored frames as it has.
   metricWeight: (metric, example) =>
-    pooledMetrics.includes(metric) ? Math.max(0, truthOf(example, "tracking").boxes.length - 1) : 1,
+    pooledMetrics.includes(metric) ? got10kFrames(truthOf(example, "tracking").boxes).length : 1,
   baselines: trackingBaselines,
 };
 
 /**
  * VideoChat-R1's figures (`mean_iou` over all boxes, the given one included, and the share of sequences whose mean is at
- * or over a threshold) beside those of the GOT-10k toolkit (`ao`, `sr_…`, without the given box).
+ * or over a threshold) beside those of the GOT-10k toolkit (`ao`, `sr_…`, without the given box and without frames in
+ * which the object cannot be seen).
  */
 function scoreTracking(answer: ParsedAnswer, example: Example): MetricValues {
-  const truth = truthOf(example, "tracking").boxes.map((b) => b.box);
-  const ious_F = trackIous(answer.boxes ?? [], truth);
+  const { boxes: truth } = truthOf(example, "tracking");
+  const predicted = answer.boxes ?? [];
+  const ious_F = trackIous(
+    predicted,
+    truth.map((b) => b.box),
+  );
+  const scored_F = got10kIous(predicted, truth);
   const meanIou = mean(ious_F);
   return {
     mean_iou: meanIou,
     "R@0.5": Number(reaches(meanIou, 0.5)),
     "R@0.7": Number(reaches(meanIou, 0.7)),
-    ao: averageOverlap([ious_F]),
-    "sr_0.5": successRate([ious_F], 0.5),
-    "sr_0.75": successRate([ious_F], 0.75),
+    ao: averageOverlap([scored_F]),
+    "sr_0.5": successRate([scored_F], 0.5),
+    "sr_0.75": successRate([scored_F], 0.75),
   };
 }

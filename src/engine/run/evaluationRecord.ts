@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import type { ErrorData } from "../../protocol/errors.ts";
+import { recordVersion } from "../../protocol/records.ts";
+import type {
+  AskedQuestion,
+  EvaluatedDataset,
+  EvaluatedExample,
+  EvaluatedSample,
+  EvaluationRecord,
+} from "../../protocol/records.ts";
+import type { DatasetSpec } from "../../protocol/spec.ts";
+import type { Dataset, Example } from "../data/example.ts";
+import { scoreCategories } from "../evaluate/categories.ts";
+import { collectScores, meanOfSamples, scoreAnswer, scoreBaselines, type ScoredExample } from "../evaluate/scoring.ts";
+import { parserFingerprint } from "../tasks/parserFingerprint.ts";
+import { parseAnswer, type ParserName } from "../tasks/parseAnswer.ts";
+import type { RunData } from "./runData.ts";
+
+/** The samples of an answer; none where there was a failure. */
+export interface AnswerTexts {
+  readonly completions: readonly { readonly text: string }[];
+  readonly failure?: ErrorData | undefined;
+}
+
+export interface EvaluationRecordParams {
+  readonly step: number;
+  readonly data: Pick<RunData, "training" | "evaluation">;
+  /** Datasets of the specification, as they are evaluated. */
+  readonly datasets: readonly DatasetSpec[];
+  /** The answer to an example; undefined when there is none, which scores as an unparsed answer. */
+  readonly answerTo: (example: Example) => AnswerTexts | undefined;
+  readonly settings: EvaluationRecord["settings"];
+  /** How answers are read; "tagged" unless said otherwise. */
+  readonly parser?: ParserName | undefined;
+}
+
+/**
+ * Parses and scores answers, beside the trivial baselines, with the parser that training uses. An example whose video
+ * fails is recorded and scores as an unparsed answer: it is not left out of the means.
+ */
+export async function makeEvaluationRecord(params: EvaluationRecordParams): Promise<EvaluationRecord> {
+  const { step, data, settings, answerTo, parser = "tagged" } = params;
+  const examples = data.evaluation.flatMap((dataset) => dataset.examples);
+  const evaluated = examples.map((example) => ({ example, ...evaluateExample(example, answerTo(example), parser) }));
+  const scored: ScoredExample[] = evaluated;
+  const training = data.training.flatMap((dataset) => dataset.examples);
+  return {
+    version: recordVersion,
+    step,
+    scores: await collectScores(scored),
+    baselines: await scoreBaselines(examples, training),
+    settings: { ...settings, parser: { name: parser, hash: sha256(parserFingerprint()) } },
+    datasets: data.evaluation.map((dataset) => describeDataset(dataset, params.datasets, evaluated)),
+    categories: await scoreCategories(scored),
+    examples: evaluated.map(({ record }) => record),
+  };
+}
+
+/** `samples` are the metric values of each sample; one for a missing answer. */
+function evaluateExample(
+  example: Example,
+  answer: AnswerTexts | undefined,
+  parser: ParserName,
+): { readonly samples: ScoredExample["samples"]; readonly record: EvaluatedExample } {
+  const { datasetId, id: exampleId } = example;
+  const sampled = (answer?.completions ?? []).map(({ text }): EvaluatedSample => {
+    const parsed = parseAnswer(text, example, parser);
+    return { text, parsed, metrics: scoreAnswer(example, parsed) };
+  });
+  const samples = sampled.length === 0 ? [scoreAnswer(example, null)] : sampled.map(({ metrics }) => metrics);
+  const [first, ...others] = sampled;
+  const record = {
+    datasetId,
+    exampleId,
+    text: first?.text ?? "",
+    parsed: first?.parsed ?? null,
+    metrics: meanOfSamples(samples),
+    ...(answer?.failure === undefined ? {} : { failure: answer.failure }),
+    ...(others.length === 0 ? {} : { samples: others }),
+    asked: askedOf(example),
+  };
+  return { samples, record };
+}
+
+function askedOf({ task, question, options, truth, durationSec, videoPath, categories }: Example): AskedQuestion {
+  return { task, question, options, truth, durationSec, videoPath, categories };
+}
+
+function describeDataset(
+  { id, hash, examples, problems }: Dataset,
+  specs: readonly DatasetSpec[],
+  evaluated: readonly { readonly record: EvaluatedExample }[],
+): EvaluatedDataset {
+  const spec = specs.find((dataset) => dataset.id === id);
+  if (spec === undefined) throw new Error(`internal: no dataset ${id} in the specification`);
+  const records = evaluated.map(({ record }) => record).filter(({ datasetId }) => datasetId === id);
+  const answers = records.flatMap(({ parsed, samples = [] }) => [parsed, ...samples.map((sample) => sample.parsed)]);
+  const unparsed = answers.filter((parsed) => parsed === null || parsed.failures.length > 0).length;
+  return {
+    id,
+    task: spec.task,
+    format: spec.format,
+    path: spec.path,
+    hash,
+    examples: examples.length,
+    rowsLeftOut: problems.filter(({ isKept }) => !isKept).length,
+    unparsedShare: answers.length === 0 ? 0 : unparsed / answers.length,
+    failed: records.filter(({ parsed }) => parsed === null).length,
+  };
+}
+
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
