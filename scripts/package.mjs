@@ -27,6 +27,7 @@ const content = [
   "l10n",
   "media",
   "docs/images",
+  "docs/datasets.md",
   "docs/diagnostics",
   "docs/evaluation.md",
   "docs/rewards.md",

@@ -83,7 +83,11 @@ const packages: readonly { readonly name: RegExp; readonly by: RegExp; readonly 
     why: "processes have one owner each",
   },
   { name: /^ffmpeg-static$/, by: /^src\/engine\/video\//, why: "one room runs ffmpeg" },
-  { name: /^hyparquet$/, by: /^src\/engine\/imports\//, why: "one room reads the logs of other programs" },
+  {
+    name: /^hyparquet$/,
+    by: /^src\/engine\/(imports\/|data\/annotationFiles\.ts)/,
+    why: "logs of other programs and annotations come as Parquet, nothing else",
+  },
   { name: /^uplot/, by: /^webview\//, why: "it draws pages" },
   { name: /^mediabunny$/, by: /^src\/engine\/video\//, why: "one room reads video containers" },
   {

@@ -1,6 +1,6 @@
 import type { RunSpec } from "./spec.ts";
 import type { ErrorData } from "./errors.ts";
-import type { ParsedAnswer, TaskId, Truth } from "./tasks.ts";
+import type { ParsedAnswer, Segment, TaskId, Truth } from "./tasks.ts";
 
 /** Records of the run folder. Each line or file carries `version`; older ones are upgraded when they are read. */
 export const recordVersion = 3;
@@ -172,10 +172,12 @@ export interface CompletionRecord {
   readonly meanEntropy: number | null;
 }
 
-/** What the policy saw. Pixel values never travel: see FrameSetRecord. */
+/** What the policy saw. Pixel values never travel: see FrameSetRecord. Times are those of the clip (video.ts). */
 export interface SeenVideo {
-  readonly path: string; // absolute
-  readonly hash: string; // sha256 of the file, hex
+  readonly path: string; // absolute; a folder for a video that is one of frames
+  readonly hash: string; // sha256 of the file, or of the names and bytes of a folder's frames; hex
+  /** Bounds of the clip in seconds of the file; absent when all of it was sampled. */
+  readonly clip?: Segment | undefined;
   readonly durationSec: number;
   readonly videoFps: number;
   readonly frameIndices: readonly number[];

@@ -68,7 +68,23 @@ export const videoSchema = z
   })
   .describe("How frames are picked and resized; Qwen's names and rules.");
 
-export const dataFormats = ["charades-sta", "got10k-sampled", "nextgqa", "multiple-choice"] as const;
+/** Layouts of annotations; docs/datasets.md shows a row of each. */
+export const dataFormats = [
+  "charades-sta", // JSON: {video: {duration, timestamps, sentences}}
+  "charades-sta-txt", // as published: "VIDEO start end##sentence"
+  "activitynet-captions", // as published: JSON of the same form, videos named v_…
+  "got10k-sampled", // JSON, as VideoChat-R1 samples it
+  "got10k", // as published: a folder a sequence
+  "nextgqa", // JSON
+  "nextgqa-csv", // as published: CSV, and JSON of the segments
+  "multiple-choice", // JSON
+  "video-mme", // Parquet
+  "mvbench", // a JSON file a task
+  "perception-test", // JSON by video
+  "dream-1k", // JSON or JSON lines
+  "vidtab-qa", // JSON
+  "jsonl", // of our own: every task
+] as const;
 
 const dataset = z.strictObject({
   id: z
@@ -77,8 +93,34 @@ const dataset = z.strictObject({
     .describe("Name of the dataset in records and score keys."),
   task: taskId.describe("What is asked of the policy."),
   format: z.enum(dataFormats).describe("Layout of the annotation file."),
-  path: z.string().min(1).describe("Annotation file, relative to this file."),
-  videos: z.string().min(1).describe("Folder of the videos, relative to this file."),
+  path: z
+    .string()
+    .min(1)
+    .describe("Annotation file, relative to this file; for got10k and mvbench the folder that holds them."),
+  videos: z.string().min(1).describe("Folder of the videos or of their folders of frames, relative to this file."),
+  durations: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("charades-sta-txt: CSV with the columns id and length (Charades_v1_test.csv), relative to this file."),
+  grounding: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("nextgqa-csv: JSON of the segments (gsub_val.json), relative to this file."),
+  boxes: z
+    .int()
+    .min(2)
+    .max(64)
+    .optional()
+    .describe("got10k: boxes of a track, at equal steps, the given one included; 8 when unset, as VideoChat-R1 asks."),
+  frameRate: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      "Frames a second of videos that are folders of images. When unset, what the layout says (GOT-10k 10, TVQA in MVBench 3), else 1.",
+    ),
   weight: z
     .number()
     .positive()

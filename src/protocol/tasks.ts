@@ -10,7 +10,7 @@ export const taskIds = [
 ] as const;
 export type TaskId = (typeof taskIds)[number];
 
-/** Interval in seconds of the source video, `startSec < endSec`. */
+/** Interval in seconds of the source video, of the clip where only a part of it is shown (video.ts); `startSec < endSec`. */
 export interface Segment {
   readonly startSec: number;
   readonly endSec: number;
@@ -24,7 +24,7 @@ export interface BoundingBox {
   readonly y1: number;
 }
 
-/** A box at a time of the source video. */
+/** A box at a time of the source video, of the clip where only a part of it is shown. */
 export interface TimedBox {
   readonly timestampSec: number;
   readonly box: BoundingBox;

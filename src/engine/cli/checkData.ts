@@ -17,10 +17,10 @@ export async function checkData(input: CommandInput): Promise<ExitStatus> {
   const training = await readDatasets(spec.data, baseDir);
   const evaluation = await readDatasets(spec.evaluate.data, baseDir);
   const datasets = [...training, ...evaluation];
-  const files = videosOf(datasets, null).all;
+  const shown = videosOf(datasets, null).all;
   const onProgress = (done: number): void =>
-    terminal.showLive(`${formatBar(done / files.length, 24)}  video ${done}/${files.length}`);
-  const videos = await probeVideos({ files, video: spec.video, ffmpeg: () => locateFfmpeg(), onProgress });
+    terminal.showLive(`${formatBar(done / shown.length, 24)}  video ${done}/${shown.length}`);
+  const videos = await probeVideos({ shown, video: spec.video, ffmpeg: () => locateFfmpeg(), onProgress });
   terminal.showLive("");
   const templates = readTemplates(spec.prompts, baseDir);
   const findings: LintFinding[] = [
@@ -32,7 +32,8 @@ export async function checkData(input: CommandInput): Promise<ExitStatus> {
   if (findings.length > 0) terminal.print(formatExplainHint(findings));
   const examples = datasets.reduce((sum, dataset) => sum + dataset.examples.length, 0);
   const counts = countSeverities(findings);
-  terminal.print(`${examples} examples in ${datasets.length} datasets, ${videos.size} videos: ${counts.text}`);
+  const files = new Set(shown.map(({ videoPath }) => videoPath)).size;
+  terminal.print(`${examples} examples in ${datasets.length} datasets, ${files} videos: ${counts.text}`);
   terminal.writeDocument({ examples, problems: problemsOf(findings, placed) });
   return counts.errors > 0 ? 2 : 0;
 }

@@ -1,22 +1,48 @@
-import { createHash } from "node:crypto";
-import fs from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { DatasetSpec } from "../../protocol/spec.ts";
 import type { TaskId } from "../../protocol/tasks.ts";
+import { AnnotationFiles } from "./annotationFiles.ts";
 import type { DataProblem, Dataset, Example, JsonPath } from "./example.ts";
 import { readCharadesSta } from "./formats/charadesSta.ts";
+import { readCharadesText } from "./formats/charadesText.ts";
+import { readDream1k } from "./formats/dream1k.ts";
+import { readGot10k } from "./formats/got10k.ts";
 import { readGot10kSampled } from "./formats/got10kSampled.ts";
+import { readOwnLines } from "./formats/jsonLines.ts";
+import { readMvbench } from "./formats/mvbench.ts";
+import { readNextGqaChoices, readNextGqaCsv } from "./formats/nextgqaCsv.ts";
+import { readPerceptionTest } from "./formats/perceptionTest.ts";
 import { readGroundedQa, readMultipleChoice } from "./formats/questions.ts";
-import type { ReportProblem, RowReader } from "./formats/rowReader.ts";
+import { ofJson, type ReportProblem, type RowReader } from "./formats/rowReader.ts";
+import { readVideoMme } from "./formats/videoMme.ts";
+import { readVidtabQa } from "./formats/vidtabQa.ts";
 import { createVideoFinder } from "./videoFiles.ts";
 
 /** Readers by format and task; a pair that is not here cannot be read. */
 const readers: Readonly<Record<DatasetSpec["format"], Partial<Record<TaskId, RowReader>>>> = {
-  "charades-sta": { "temporal-grounding": readCharadesSta },
-  "got10k-sampled": { tracking: readGot10kSampled },
-  nextgqa: { "grounded-qa": readGroundedQa, "multiple-choice": readMultipleChoice },
-  "multiple-choice": { "multiple-choice": readMultipleChoice },
+  "charades-sta": { "temporal-grounding": ofJson(readCharadesSta) },
+  "charades-sta-txt": { "temporal-grounding": readCharadesText },
+  "activitynet-captions": { "temporal-grounding": ofJson(readCharadesSta) },
+  "got10k-sampled": { tracking: ofJson(readGot10kSampled) },
+  got10k: { tracking: readGot10k },
+  nextgqa: { "grounded-qa": ofJson(readGroundedQa), "multiple-choice": ofJson(readMultipleChoice) },
+  "nextgqa-csv": { "grounded-qa": readNextGqaCsv, "multiple-choice": readNextGqaChoices },
+  "multiple-choice": { "multiple-choice": ofJson(readMultipleChoice) },
+  "video-mme": { "multiple-choice": readVideoMme },
+  mvbench: { "multiple-choice": readMvbench },
+  "perception-test": { "multiple-choice": ofJson(readPerceptionTest) },
+  "dream-1k": { captioning: readDream1k },
+  "vidtab-qa": { classification: ofJson(readVidtabQa) },
+  jsonl: {
+    "temporal-grounding": readOwnLines,
+    tracking: readOwnLines,
+    "grounded-qa": readOwnLines,
+    "multiple-choice": readOwnLines,
+    classification: readOwnLines,
+    captioning: readOwnLines,
+    open: readOwnLines,
+  },
 };
 
 /** Tasks that a layout has the truth for. */
@@ -26,22 +52,23 @@ export function tasksOfFormat(format: DatasetSpec["format"]): TaskId[] {
 }
 
 /**
- * Read the annotation file of a dataset. Times are seconds, boxes normalised xyxy, as annotated. Rows that cannot be used
- * become problems; so do kept rows that look wrong. Throws UserError bad-data when the file as a whole cannot be read.
+ * Read the annotations of a dataset. Times are seconds of what is shown, boxes normalised xyxy, as annotated. Rows that
+ * cannot be used become problems; so do kept rows that look wrong. Throws UserError bad-data when a file as a whole cannot be
+ * read.
  */
 export async function readDataset(spec: DatasetSpec, baseDir: string): Promise<Dataset> {
-  const file = path.resolve(baseDir, spec.path);
+  const resolve = (file: string): string => path.resolve(baseDir, file);
+  const files = new AnnotationFiles(resolve(spec.path));
   const reader = readers[spec.format][spec.task];
-  if (reader === undefined) throw wrongTask(spec, file);
-  const bytes = await readBytes(file);
+  if (reader === undefined) throw wrongTask(spec, files.path);
   const problems: DataProblem[] = [];
   const examples: Example[] = [];
   const places = new Map<string, JsonPath>();
-  const findVideo = createVideoFinder(path.resolve(baseDir, spec.videos));
+  const findVideo = createVideoFinder(resolve(spec.videos));
   const report: ReportProblem = (problem) => void problems.push({ ...problem, datasetId: spec.id });
-  for (const row of reader({ json: parseJson(bytes, file), file, report })) {
+  for await (const row of reader({ files, spec, resolve, report })) {
     if (examples.length >= (spec.limit ?? Infinity)) break;
-    const { videoName, path: place, ...rest } = row;
+    const { videoName, otherNames = [], path: place, frameRate = spec.frameRate, ...rest } = row;
     const about = { example: row.id, path: place };
     if (places.has(row.id)) {
       const message = `The id ${row.id} was used before; this row is left out.`;
@@ -49,46 +76,14 @@ export async function readDataset(spec: DatasetSpec, baseDir: string): Promise<D
       continue;
     }
     places.set(row.id, place);
-    const video = findVideo(videoName);
+    const video = findVideo([videoName, ...otherNames]);
     if (!video.exists) {
       report({ code: "missing-video", isKept: true, message: `There is no video ${video.path}.`, ...about });
     }
-    examples.push({ ...rest, datasetId: spec.id, task: spec.task, videoPath: video.path });
+    const rate = video.isFolder && frameRate !== undefined ? { frameRate } : {};
+    examples.push({ ...rest, ...rate, datasetId: spec.id, task: spec.task, videoPath: video.path });
   }
-  return { id: spec.id, examples, problems, places, hash: createHash("sha256").update(bytes).digest("hex") };
-}
-
-async function readBytes(file: string): Promise<Buffer> {
-  try {
-    return await fs.readFile(file);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UserError(
-      {
-        code: "bad-data",
-        where: file,
-        message: `The annotation file cannot be read: ${reason}.`,
-        hint: 'Correct "path" in the dataset; it is relative to the specification.',
-      },
-      { cause },
-    );
-  }
-}
-
-function parseJson(bytes: Buffer, file: string): unknown {
-  try {
-    return JSON.parse(bytes.toString("utf8").replace(/^\uFEFF/, ""));
-  } catch (cause) {
-    throw new UserError(
-      {
-        code: "bad-data",
-        where: file,
-        message: `The annotation file is not JSON: ${cause instanceof Error ? cause.message : String(cause)}.`,
-        hint: "Expected one JSON document, not JSON lines.",
-      },
-      { cause },
-    );
-  }
+  return { id: spec.id, examples, problems, places, hash: await files.hash() };
 }
 
 function wrongTask(spec: DatasetSpec, file: string): UserError {

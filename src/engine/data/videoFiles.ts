@@ -8,37 +8,55 @@ export interface FoundVideo {
   /** Absolute; where the file should be when it is not there. */
   readonly path: string;
   readonly exists: boolean;
+  /** A folder of frames. */
+  readonly isFolder: boolean;
 }
 
-/** Finds the videos of a dataset: rows name them with or without an ending, also in sub-folders. Each folder is listed once. */
-export function createVideoFinder(videosDir: string): (name: string) => FoundVideo {
-  const listings = new Map<string, ReadonlySet<string>>();
-  const listing = (dir: string): ReadonlySet<string> => {
-    const known = listings.get(dir);
-    if (known !== undefined) return known;
-    const names = new Set(listFiles(dir));
-    listings.set(dir, names);
-    return names;
+/**
+ * Finds the videos of a dataset by their names, the most likely first: with or without an ending, also in sub-folders. A file
+ * goes before a folder of frames of the same name. Each folder is listed once.
+ */
+export function createVideoFinder(videosDir: string): (names: readonly string[]) => FoundVideo {
+  const listings = new Map<string, Listing>();
+  const listing = (dir: string): Listing => {
+    const known = listings.get(dir) ?? listFolder(dir);
+    listings.set(dir, known);
+    return known;
   };
-  return (name) => {
+  const find = (name: string): FoundVideo | null => {
     const asNamed = path.resolve(videosDir, name);
-    const names = listing(path.dirname(asNamed));
+    const { files, folders } = listing(path.dirname(asNamed));
     const base = path.basename(asNamed);
-    if (names.has(base)) return { path: asNamed, exists: true };
-    const ending = videoEndings.find((e) => names.has(base + e));
-    if (ending !== undefined) return { path: asNamed + ending, exists: true };
-    return { path: asNamed, exists: false };
+    const ending = files.has(base) ? "" : videoEndings.find((e) => files.has(base + e));
+    if (ending !== undefined) return { path: asNamed + ending, exists: true, isFolder: false };
+    return folders.has(base) ? { path: asNamed, exists: true, isFolder: true } : null;
+  };
+  return (names) => {
+    for (const name of names) {
+      const found = find(name);
+      if (found !== null) return found;
+    }
+    return { path: path.resolve(videosDir, names[0] ?? ""), exists: false, isFolder: false };
   };
 }
 
-function listFiles(dir: string): string[] {
+interface Listing {
+  readonly files: ReadonlySet<string>;
+  readonly folders: ReadonlySet<string>;
+}
+
+function listFolder(dir: string): Listing {
   try {
-    return fs
-      .readdirSync(dir, { withFileTypes: true })
-      .filter((entry) => !entry.isDirectory())
-      .map((entry) => entry.name);
+    const entries = fs.readdirSync(dir, { withFileTypes: true });
+    // A link counts as what it leads to; one that leads nowhere as a file, which then cannot be read.
+    const isFolder = (entry: fs.Dirent): boolean =>
+      entry.isSymbolicLink()
+        ? (fs.statSync(path.join(dir, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false)
+        : entry.isDirectory();
+    const folders = new Set(entries.filter(isFolder).map(({ name }) => name));
+    return { folders, files: new Set(entries.map(({ name }) => name).filter((name) => !folders.has(name))) };
   } catch {
     // A missing folder holds no video; each of its rows is reported.
-    return [];
+    return { files: new Set(), folders: new Set() };
   }
 }

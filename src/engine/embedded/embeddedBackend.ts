@@ -12,6 +12,7 @@ import type {
 } from "../run/backend.ts";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
 import type { SeenVideo } from "../../protocol/records.ts";
+import { shownVideo, type ShownVideo } from "../../protocol/video.ts";
 import { elementCount } from "../graph/types.ts";
 import {
   accumulateGroup,
@@ -168,12 +169,13 @@ function withVisualsOfStep({ policy, visualsOfStep }: Opened): Policy {
 /** Prompts with their clips; a video that cannot be read becomes its error. */
 async function prepareAll(
   { policy, clips }: Opened,
-  requests: readonly Pick<PromptRequest, "text" | "videoPath">[],
+  requests: readonly (ShownVideo & Pick<PromptRequest, "text">)[],
 ): Promise<(PreparedPrompt | ErrorData)[]> {
   return Promise.all(
-    requests.map(async ({ text, videoPath }) => {
+    requests.map(async (request) => {
       try {
-        return preparePrompt(text, await clips.load(videoPath), policy.tokenizer, policy.config);
+        const clip = await clips.load(shownVideo(request));
+        return preparePrompt(request.text, clip, policy.tokenizer, policy.config);
       } catch (error) {
         if (UserError.is(error, "bad-video")) return error.toData();
         throw error;

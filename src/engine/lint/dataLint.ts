@@ -1,6 +1,7 @@
 import type { DiagnosticCode, DiagnosticSeverity, SpecFix } from "../../protocol/diagnostics.ts";
 import type { VideoSpec } from "../../protocol/spec.ts";
 import type { Segment } from "../../protocol/tasks.ts";
+import { shownKey } from "../../protocol/video.ts";
 import type { DataProblem, Dataset, Example, JsonPath } from "../data/example.ts";
 import { datasetPath, type DataUse, type LintFinding } from "./finding.ts";
 import { framesFix, mergedPatchPx, pixelsFix } from "./framesFix.ts";
@@ -18,7 +19,7 @@ export interface SeenFrames {
   readonly size: FrameSize;
 }
 
-/** What probing a video file told. `source` is its own size as it is displayed. */
+/** What probing told of what is shown of a video: its length and times are the clip's. `source` is the size as displayed. */
 export type VideoFacts =
   | {
       readonly ok: true;
@@ -28,12 +29,12 @@ export type VideoFacts =
     }
   | { readonly ok: false; readonly message: string };
 
-/** By absolute path, as in Example.videoPath. Videos that are not in it were not probed. */
-export type VideoFactsByPath = ReadonlyMap<string, VideoFacts>;
+/** By shownKey, which is the path for whole files. Videos that are not in it were not probed. */
+export type VideoFactsByKey = ReadonlyMap<string, VideoFacts>;
 
 export interface DataLintInput {
   readonly usedFor: DataUse;
-  readonly videos: VideoFactsByPath;
+  readonly videos: VideoFactsByKey;
   readonly video: VideoSpec;
 }
 
@@ -55,7 +56,7 @@ export function lintDataset(dataset: Dataset, input: DataLintInput): LintFinding
   }
   const missing = new Set(dataset.problems.filter((p) => p.code === "missing-video").map((p) => p.example));
   const probed = dataset.examples.flatMap((example) => {
-    const facts = videos.get(example.videoPath);
+    const facts = videos.get(shownKey(example));
     if (facts === undefined || missing.has(example.id)) return [];
     return lintExample(example, facts, input, dataset.places.get(example.id) ?? []);
   });

@@ -1,7 +1,7 @@
 import type { RunSpec } from "../../protocol/spec.ts";
 import type { Dataset } from "../data/example.ts";
 import type { TemplateTexts } from "../tasks/prompt.ts";
-import type { VideoFactsByPath } from "./dataLint.ts";
+import type { VideoFactsByKey } from "./dataLint.ts";
 import { lintDataset, lintSharedVideos } from "./dataLint.ts";
 import type { DataUse, LintFinding } from "./finding.ts";
 import { lintPrompts } from "./promptLint.ts";
@@ -16,7 +16,7 @@ export interface LintInput {
   /** Texts of the prompt templates (data/templates.ts). */
   readonly templates?: TemplateTexts;
   /** What probing told about the videos, where it was done. */
-  readonly videos?: VideoFactsByPath;
+  readonly videos?: VideoFactsByKey;
 }
 
 /** Findings about prompts, rewards and data, in this order. Opens no file: what has to be read is given. */

@@ -1,4 +1,5 @@
 import type { AnswerInput, AnswerRecord } from "../../protocol/records.ts";
+import { shownKey, shownVideo } from "../../protocol/video.ts";
 import type { Example } from "../data/example.ts";
 import type { Backend, SampledGroup, SamplingOptions } from "./backend.ts";
 import { deriveSeed } from "./random.ts";
@@ -34,8 +35,9 @@ export interface AnsweringParams {
 export function orderByVideo(questions: readonly Question[]): Question[] {
   const byVideo = new Map<string, Question[]>();
   for (const question of questions) {
-    const group = byVideo.get(question.example.videoPath);
-    if (group === undefined) byVideo.set(question.example.videoPath, [question]);
+    const shown = shownKey(question.example);
+    const group = byVideo.get(shown);
+    if (group === undefined) byVideo.set(shown, [question]);
     else group.push(question);
   }
   return [...byVideo.values()].flat();
@@ -63,7 +65,7 @@ async function answerBatch(questions: readonly Question[], params: AnsweringPara
     prompts: questions.map(({ example, prompt }, i) => ({
       key: keyOf(i),
       text: prompt,
-      videoPath: example.videoPath,
+      ...shownVideo(example),
       seed: deriveSeed(seed, "evaluate", example.datasetId, example.id), // the same before and after training
     })),
     groupSize: samples,

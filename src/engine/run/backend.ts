@@ -2,6 +2,7 @@ import type { FinishReason, SeenVideo } from "../../protocol/records.ts";
 import type { TokenAlternatives } from "../store/tokens.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
 import type { ErrorData } from "../../protocol/errors.ts";
+import type { ShownVideo } from "../../protocol/video.ts";
 
 /**
  * What a run needs of whatever holds the policy. The embedded backend implements it in a child process, so every value
@@ -41,10 +42,9 @@ export interface BackendInfo {
   readonly trainableParameters: number;
 }
 
-export interface PromptRequest {
+export interface PromptRequest extends ShownVideo {
   readonly key: string; // unique within the call
   readonly text: string; // user turn
-  readonly videoPath: string;
   /** Seeds the sampler for this prompt's group, whatever else is sampled in the same call. */
   readonly seed: number;
 }
@@ -121,12 +121,7 @@ export interface UpdateResult {
 
 export interface SftUpdateParams {
   readonly learningRate: number;
-  readonly targets: readonly {
-    readonly key: string;
-    readonly text: string;
-    readonly videoPath: string;
-    readonly target: string;
-  }[];
+  readonly targets: readonly (ShownVideo & { readonly key: string; readonly text: string; readonly target: string })[];
 }
 
 export interface SftUpdateResult {

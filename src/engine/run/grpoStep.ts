@@ -7,6 +7,7 @@ import { learningRateAt } from "./learningRate.ts";
 import { failedGroupRecord, groupRecord, groupTokens } from "./rolloutRecords.ts";
 import { isWorkspaceReward, rewardKey } from "../../protocol/rewardSpec.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
+import { shownVideo } from "../../protocol/video.ts";
 import { scoreGroups } from "./scoreGroups.ts";
 import type { RolledOut, ScoredGroup, StepPrompt } from "./scoreGroups.ts";
 import { samplerSeed, toStepPrompts } from "./step.ts";
@@ -115,7 +116,7 @@ async function samplePrompts(
     prompts: prompts.map((prompt) => ({
       key: prompt.key,
       text: prompt.text,
-      videoPath: prompt.example.videoPath,
+      ...shownVideo(prompt.example),
       seed: samplerSeed(record, step, prompt),
     })),
     groupSize,

@@ -1,4 +1,5 @@
 import { UserError } from "../../protocol/errors.ts";
+import { shownVideo } from "../../protocol/video.ts";
 import type { Example } from "../data/example.ts";
 import { promptOf } from "../tasks/prompt.ts";
 import { tasks } from "../tasks/tasks.ts";
@@ -24,7 +25,7 @@ export async function sftStep(step: number, examples: readonly Example[], contex
     targets: prompts.map(({ key, text, example }) => ({
       key,
       text,
-      videoPath: example.videoPath,
+      ...shownVideo(example),
       target: tasks[example.task].buildTarget(example, promptOf(spec.prompts, example.task)),
     })),
   });

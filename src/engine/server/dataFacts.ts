@@ -2,6 +2,8 @@ import fs from "node:fs";
 import os from "node:os";
 import { UserError } from "../../protocol/errors.ts";
 import type { RunSpec, VideoSpec } from "../../protocol/spec.ts";
+import type { Segment } from "../../protocol/tasks.ts";
+import { shownKey, shownVideo, type ShownVideo } from "../../protocol/video.ts";
 import type { Dataset } from "../data/example.ts";
 import { readDataset } from "../data/readDataset.ts";
 import type { VideoFacts } from "../lint/dataLint.ts";
@@ -16,22 +18,29 @@ export async function readDatasets(specs: RunSpec["data"], baseDir: string): Pro
   return datasets;
 }
 
-/** Videos of the datasets that are there, each once; at most `most` of each dataset, at equal distances. */
-export function videosOf(datasets: readonly Dataset[], most: number | null): { all: string[]; chosen: string[] } {
-  const all = new Set<string>();
-  const chosen = new Set<string>();
+/** What is shown by the datasets and is there, each once; at most `most` of each dataset, at equal distances. */
+export function videosOf(
+  datasets: readonly Dataset[],
+  most: number | null,
+): { all: readonly ShownVideo[]; chosen: readonly ShownVideo[] } {
+  const all = new Map<string, ShownVideo>();
+  const chosen = new Map<string, ShownVideo>();
   for (const { examples, problems } of datasets) {
     const missing = new Set(problems.filter((p) => p.code === "missing-video").map((p) => p.example));
-    const own = [...new Set(examples.filter((e) => !missing.has(e.id)).map((e) => e.videoPath))];
+    const there = examples.filter((e) => !missing.has(e.id)).map(shownVideo);
+    const own = [...new Map(there.map((shown) => [shownKey(shown), shown]))];
     const step = most === null ? 1 : Math.max(1, own.length / most);
-    own.forEach((file) => all.add(file));
-    for (let at = 0; at < own.length; at += step) chosen.add(own[Math.floor(at)] ?? "");
+    own.forEach(([key, shown]) => all.set(key, shown));
+    for (let at = 0; at < own.length; at += step) {
+      const picked = own[Math.floor(at)];
+      if (picked !== undefined) chosen.set(...picked);
+    }
   }
-  return { all: [...all], chosen: [...chosen] };
+  return { all: [...all.values()], chosen: [...chosen.values()] };
 }
 
 export interface ProbeParams {
-  readonly files: readonly string[];
+  readonly shown: readonly ShownVideo[];
   readonly video: VideoSpec;
   readonly ffmpeg: () => Promise<Ffmpeg>;
   readonly known?: VideoMemory | undefined;
@@ -42,29 +51,51 @@ export interface ProbeParams {
 /** What was found of files that have not changed since. */
 export type VideoMemory = Map<string, { readonly key: string; readonly facts: VideoFacts }>;
 
-/** Facts about videos by path, a few files at a time. Throws the signal's reason. */
+/** Facts about videos by shownKey, a few files at a time, each file read once. Throws the signal's reason. */
 export async function probeVideos(params: ProbeParams): Promise<ReadonlyMap<string, VideoFacts>> {
-  const { files, known, signal, onProgress } = params;
+  const { known, signal, onProgress } = params;
+  const byFile = groupByFile(params.shown);
   const facts = new Map<string, VideoFacts>();
   let next = 0;
   const work = async (): Promise<void> => {
-    for (let file = files[next++]; file !== undefined; file = files[next++]) {
+    for (let parts = byFile[next++]; parts !== undefined; parts = byFile[next++]) {
       signal?.throwIfAborted();
-      const key = keyOf(file, params.video);
-      const remembered = known?.get(file);
-      const found = remembered?.key === key ? remembered.facts : await probeOne(file, params);
-      known?.set(file, { key, facts: found });
-      facts.set(file, found);
-      onProgress?.(facts.size);
+      const probe = onceRead(parts[0], params);
+      for (const shown of parts) {
+        const name = shownKey(shown);
+        const key = keyOf(shown.videoPath, params.video);
+        const remembered = known?.get(name);
+        const found = remembered?.key === key ? remembered.facts : await probeOne(shown, probe, params.video);
+        known?.set(name, { key, facts: found });
+        facts.set(name, found);
+        onProgress?.(facts.size);
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(8, os.availableParallelism() * 2) }, work));
   return facts;
 }
 
-async function probeOne(file: string, { video, ffmpeg }: ProbeParams): Promise<VideoFacts> {
+function groupByFile(all: readonly ShownVideo[]): (readonly ShownVideo[])[] {
+  const groups = new Map<string, ShownVideo[]>();
+  for (const shown of all) {
+    const file = shownKey({ videoPath: shown.videoPath, frameRate: shown.frameRate });
+    const group = groups.get(file);
+    if (group === undefined) groups.set(file, [shown]);
+    else group.push(shown);
+  }
+  return [...groups.values()];
+}
+
+/** The probe of a file, made when it is first asked for. */
+function onceRead(shown: ShownVideo | undefined, { ffmpeg }: ProbeParams): () => Promise<VideoProbe> {
+  let probe: Promise<VideoProbe> | undefined;
+  return () => (probe ??= probeVideo(shown?.videoPath ?? "", ffmpeg, { frameRate: shown?.frameRate }));
+}
+
+async function probeOne({ clip }: ShownVideo, probe: () => Promise<VideoProbe>, video: VideoSpec): Promise<VideoFacts> {
   try {
-    return factsOf(await probeVideo(file, ffmpeg), video);
+    return factsOf(await probe(), video, clip);
   } catch (error) {
     if (UserError.is(error, "bad-video") || error instanceof RangeError) return { ok: false, message: error.message };
     throw error;
@@ -72,16 +103,18 @@ async function probeOne(file: string, { video, ffmpeg }: ProbeParams): Promise<V
 }
 
 /** The frames that a policy would get, and their size. Throws RangeError for a video that Qwen's rules have none for. */
-function factsOf({ timestampsSec, durationSec, widthPx, heightPx }: VideoProbe, video: VideoSpec): VideoFacts {
+function factsOf(probe: VideoProbe, video: VideoSpec, clip: Segment | undefined): VideoFacts {
+  const { timestampsSec, durationSec, widthPx, heightPx } = probe;
   const lastDurationSec = durationSec - (timestampsSec.at(-1) ?? 0);
-  const picked = pickFrames(timestampsSec, lastDurationSec, video);
+  const picked = pickFrames(timestampsSec, lastDurationSec, video, clip);
   const { minPixels, maxPixels } = video;
+  const startSec = clip?.startSec ?? 0;
   return {
     ok: true,
-    durationSec,
+    durationSec: Math.min(durationSec, clip?.endSec ?? Infinity) - startSec,
     source: { widthPx, heightPx },
     seen: {
-      timestampsSec: picked.map((index) => timestampsSec[index] ?? 0),
+      timestampsSec: picked.map((index) => (timestampsSec[index] ?? 0) - startSec),
       size: smartResize(heightPx, widthPx, { minPixels, maxPixels }),
     },
   };

@@ -41,7 +41,7 @@ export async function diagnoseData(params: DiagnoseDataParams): Promise<DataDiag
   const evaluation = await readReadable(spec.evaluate.data, "evaluation", baseDir);
   const { all, chosen } = videosOf([...training.datasets, ...evaluation.datasets], params.videos);
   const ffmpeg = () => locateFfmpeg({ settingPath: ffmpegPath });
-  const videos = await probeVideos({ files: chosen, video: spec.video, ffmpeg, known: memory, signal });
+  const videos = await probeVideos({ shown: chosen, video: spec.video, ffmpeg, known: memory, signal });
   const found = lintData({ spec, training: training.datasets, evaluation: evaluation.datasets, videos });
   const ofData = found.filter(({ dataset }) => dataset !== null);
   const findings = [...training.problems, ...evaluation.problems, ...condense(ofData)];

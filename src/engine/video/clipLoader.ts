@@ -1,4 +1,5 @@
 import path from "node:path";
+import { shownKey, shownVideo, type ShownVideo } from "../../protocol/video.ts";
 import type { Clip } from "./clip.ts";
 import { cancelled } from "./ffmpegErrors.ts";
 import { openClip, type OpenClipParams } from "./frameCache.ts";
@@ -10,11 +11,12 @@ export interface ClipLoaderParams extends Pick<OpenClipParams, "ffmpeg" | "cache
   readonly maxMemoryBytes?: number | undefined;
 }
 
+/** A path means the whole file. */
 export interface ClipLoader {
   /** The clip of a video; waits for it when it is being opened already, and goes before what is only prefetched. */
-  load(file: string): Promise<Clip>;
+  load(video: ShownVideo | string): Promise<Clip>;
   /** Starts opening clips in the background, so that they are ready later. What goes wrong shows at `load`. */
-  prefetch(files: readonly string[]): void;
+  prefetch(videos: readonly (ShownVideo | string)[]): void;
   /** Stops the decoders and rejects pending loads with "cancelled". Settles when they are gone. Idempotent. */
   close(): Promise<void>;
 }
@@ -37,40 +39,40 @@ export function createClipLoader(params: ClipLoaderParams): ClipLoader {
     }
   };
 
-  const createJob = (file: string): Job => {
-    const job = deferJob(async () => {
-      try {
-        if (abort.signal.aborted) throw cancelled();
-        const clip = await openClip({ ...open, path: file, signal: abort.signal });
-        memory.keep(file, clip);
-        return clip;
-      } finally {
+  const openShown = async (key: string, { videoPath, ...part }: ShownVideo): Promise<Clip> => {
+    if (abort.signal.aborted) throw cancelled();
+    const clip = await openClip({ ...open, ...part, path: videoPath, signal: abort.signal });
+    return memory.keep(key, clip);
+  };
+  const createJob = (key: string, shown: ShownVideo): Job => {
+    const job = deferJob(() =>
+      openShown(key, shown).finally(() => {
         running.delete(job);
-        jobs.delete(file);
+        jobs.delete(key);
         pump();
-      }
-    });
-    jobs.set(file, job);
+      }),
+    );
+    jobs.set(key, job);
     return job;
   };
 
   return {
     async load(given) {
       if (abort.signal.aborted) throw cancelled();
-      const file = path.resolve(given);
-      const ready = memory.use(file);
+      const [key, shown] = asShown(given);
+      const ready = memory.use(key);
       if (ready !== null) return ready;
-      const job = jobs.get(file) ?? createJob(file);
+      const job = jobs.get(key) ?? createJob(key, shown);
       if (!running.has(job)) {
         queue = [job, ...queue.filter((other) => other !== job)];
         pump();
       }
       return await job.promise;
     },
-    prefetch(files) {
+    prefetch(videos) {
       if (abort.signal.aborted) return;
-      for (const file of files.map((given) => path.resolve(given))) {
-        if (!memory.has(file) && !jobs.has(file)) queue.push(createJob(file));
+      for (const [key, shown] of videos.map(asShown)) {
+        if (!memory.has(key) && !jobs.has(key)) queue.push(createJob(key, shown));
       }
       pump();
     },
@@ -82,6 +84,12 @@ export function createClipLoader(params: ClipLoaderParams): ClipLoader {
       memory.clear();
     },
   };
+}
+
+function asShown(given: ShownVideo | string): [key: string, shown: ShownVideo] {
+  const shown = shownVideo(typeof given === "string" ? { videoPath: given } : given);
+  const resolved = { ...shown, videoPath: path.resolve(shown.videoPath) };
+  return [shownKey(resolved), resolved];
 }
 
 interface Job {
@@ -99,34 +107,36 @@ function deferJob(work: () => Promise<Clip>): Job {
 }
 
 interface ClipMemory {
-  has(file: string): boolean;
-  use(file: string): Clip | null;
-  keep(file: string, clip: Clip): void;
+  has(key: string): boolean;
+  use(key: string): Clip | null;
+  /** Returns the clip. */
+  keep(key: string, clip: Clip): Clip;
   clear(): void;
 }
 
-/** Clips by file, at most so many bytes; the least recently used go first. */
+/** Clips by shownKey, at most so many bytes; the least recently used go first. */
 function createClipMemory(maxBytes: number): ClipMemory {
   const clips = new Map<string, Clip>(); // in order of use
   let bytes = 0;
   return {
-    has: (file) => clips.has(file),
-    use(file) {
-      const clip = clips.get(file);
+    has: (key) => clips.has(key),
+    use(key) {
+      const clip = clips.get(key);
       if (clip === undefined) return null;
-      clips.delete(file);
-      clips.set(file, clip);
+      clips.delete(key);
+      clips.set(key, clip);
       return clip;
     },
-    keep(file, clip) {
-      if (clip.pixels_FHWC.length > maxBytes) return;
-      clips.set(file, clip);
+    keep(key, clip) {
+      if (clip.pixels_FHWC.length > maxBytes) return clip;
+      clips.set(key, clip);
       bytes += clip.pixels_FHWC.length;
       for (const [oldest, { pixels_FHWC }] of clips) {
-        if (bytes <= maxBytes) return;
+        if (bytes <= maxBytes) break;
         clips.delete(oldest);
         bytes -= pixels_FHWC.length;
       }
+      return clip;
     },
     clear() {
       clips.clear();

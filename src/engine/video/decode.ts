@@ -2,9 +2,11 @@ import fs from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { frameGraph, graphArgs, passthroughArgs, selectExpression } from "./decodeArgs.ts";
+import { FrameTableMismatch } from "./decodeErrors.ts";
 import type { Ffmpeg } from "./ffmpeg.ts";
 import { runFfmpeg } from "./ffmpeg.ts";
 import { RunFailure, asBadVideo } from "./ffmpegErrors.ts";
+import { badFrameOf, pipeArgs, readFrames } from "./frameFolder.ts";
 import { PpmReader } from "./ppm.ts";
 import type { VideoProbe } from "./probe.ts";
 import { ShowinfoReader } from "./showinfo.ts";
@@ -24,18 +26,6 @@ export interface DecodeRequest {
   readonly mode?: "sequential" | "seek" | undefined;
 }
 
-/** ffmpeg gave other frames than the table says; the caller lists the frames by decoding and tries again. */
-export class FrameTableMismatch extends Error {
-  /** Frames that came. */
-  readonly decoded: number;
-
-  constructor(message: string, decoded: number) {
-    super(message);
-    this.name = "FrameTableMismatch";
-    this.decoded = decoded;
-  }
-}
-
 /** File name of the JPEG of the frame at a position. */
 export function jpegName(position: number): string {
   return `${String(position + 1).padStart(6, "0")}.jpg`;
@@ -44,12 +34,13 @@ export function jpegName(position: number): string {
 /**
  * Decodes exactly the wanted frames, in one pass or by a seek each. That they are the right ones is checked by their
  * times. Frames that were handed out before an error must be thrown away.
- * Throws FrameTableMismatch, UserError "bad-video", "cancelled" or "disk-full".
+ * Throws FrameTableMismatch (decodeErrors.ts), UserError "bad-video", "cancelled" or "disk-full".
  */
 export async function decodeFrames(request: DecodeRequest): Promise<void> {
   const mode = request.mode ?? cheaperMode(request.probe, request.indices);
   try {
-    if (mode === "sequential") await decodeInOnePass(request);
+    if (request.probe.method === "frames") await decodeImages(request);
+    else if (mode === "sequential") await decodeInOnePass(request);
     else await decodeBySeeks(request);
   } catch (error) {
     if (error instanceof RunFailure) throw asBadVideo(request.file, error);
@@ -78,6 +69,20 @@ export function cheaperMode(probe: VideoProbe, indices: readonly number[]): "seq
     cost += index - (keyFrames[key] ?? 0) + 1 + seekCostFrames;
   }
   return cost < last + 1 + seekCostFrames ? "seek" : "sequential";
+}
+
+/** Only the wanted images are read, and given to one ffmpeg. */
+async function decodeImages(request: DecodeRequest): Promise<void> {
+  const { ffmpeg, file, probe, indices } = request;
+  const graph = ["-filter_complex", frameGraph(probe, { select: null, withJpeg: request.jpegDir !== null })];
+  const input = { args: pipeArgs(probe), bytes: readFrames(file, probe, indices) };
+  const expected = indices.map((_, position) => position);
+  try {
+    await runDecode(request, { before: [], input, graph, expected, firstPosition: 0 });
+  } catch (error) {
+    if (!(error instanceof FrameTableMismatch)) throw error;
+    throw await badFrameOf(ffmpeg, file, probe, indices, error);
+  }
 }
 
 async function decodeInOnePass(request: DecodeRequest): Promise<void> {
@@ -123,6 +128,8 @@ async function decodeBySeeks(request: DecodeRequest): Promise<void> {
 interface DecodeRun {
   /** Arguments before the input. */
   readonly before: readonly string[];
+  /** In place of the file: what comes through a pipe. */
+  readonly input?: { readonly args: readonly string[]; readonly bytes: AsyncIterable<Uint8Array> } | undefined;
   readonly graph: readonly string[];
   /** Times that ffmpeg must report for the frames, in its clock of this run. */
   readonly expected: readonly number[];
@@ -145,13 +152,21 @@ async function runDecode(request: DecodeRequest, run: DecodeRun): Promise<void> 
   });
   const shown = new ShowinfoReader();
   const output = [...passthroughArgs(ffmpeg), "-frames:v", String(count)];
-  const args = ["-nostats", "-loglevel", "info", ...run.before, "-i", `file:${file}`, ...run.graph];
+  const args = [
+    "-nostats",
+    "-loglevel",
+    "info",
+    ...run.before,
+    ...(run.input?.args ?? ["-i", `file:${file}`]),
+    ...run.graph,
+  ];
   args.push("-map", "[p]", ...output, "-c:v", "ppm", "-f", "image2pipe", "pipe:1");
   if (jpegDir !== null) {
     const start = ["-start_number", String(run.firstPosition + 1)];
     args.push("-map", "[j]", ...output, "-c:v", "mjpeg", "-q:v", "3", "-f", "image2", ...start, "%06d.jpg");
   }
   await runFfmpeg(ffmpeg, args, {
+    input: run.input?.bytes,
     cwd: jpegDir ?? undefined,
     signal: request.signal,
     onStdout: (chunk) => pixels.push(chunk),

@@ -5,10 +5,14 @@ import type { UserError } from "../../protocol/errors.ts";
 import { recordVersion } from "../../protocol/records.ts";
 import type { FrameSetRecord, SeenVideo } from "../../protocol/records.ts";
 import type { VideoSpec } from "../../protocol/spec.ts";
+import type { Segment } from "../../protocol/tasks.ts";
+import { defaultFrameRate } from "../../protocol/video.ts";
 import type { Clip } from "./clip.ts";
-import { FrameTableMismatch, decodeFrames, jpegName } from "./decode.ts";
+import { decodeFrames, jpegName } from "./decode.ts";
 import { jpegSize } from "./decodeArgs.ts";
+import { FrameTableMismatch } from "./decodeErrors.ts";
 import { badVideo } from "./ffmpegErrors.ts";
+import { isFrameFolder, probeFrameFolder } from "./frameFolder.ts";
 import {
   defaultMaxCacheBytes,
   evict,
@@ -20,7 +24,7 @@ import {
   touch,
   writeFileAtomic,
 } from "./frameStore.ts";
-import { maxPixelsPerFrame, pickFrames, smartResize, visualTokens } from "./pickFrames.ts";
+import { clipFrames, maxPixelsPerFrame, pickFrames, smartResize, visualTokens } from "./pickFrames.ts";
 import type { SizePx } from "./pickFrames.ts";
 import { probeVideo, resolveFfmpeg } from "./probe.ts";
 import type { FfmpegSource, VideoProbe } from "./probe.ts";
@@ -42,10 +46,15 @@ export interface FrameSource {
 }
 
 export interface OpenClipParams extends FrameSource {
+  /** A file, or a folder of frames. */
   readonly path: string;
   readonly video: VideoSpec;
   /** Side of a token's square of pixels: patch size times merge size of the policy; 28 by default. */
   readonly pixelFactor?: number | undefined;
+  /** In seconds of the file; all of it when absent. */
+  readonly clip?: Segment | undefined;
+  /** Frames a second of a folder of frames. */
+  readonly frameRate?: number | undefined;
 }
 
 export interface OpenFrameFilesParams extends FrameSource {
@@ -88,8 +97,9 @@ export async function openFrameFiles(params: OpenFrameFilesParams): Promise<stri
     const hint = "Put the former file back, or look at a run that was made with this one.";
     throw badVideo(seen.path, "expected the video that the policy saw, the file has changed since", hint);
   }
-  const source: Source = { ...params, file: seen.path, hash };
-  const plan = { ...seen, indices: seen.frameIndices, key: frameSetKey(hash, seen.frameIndices, seen) };
+  const { clip, videoFps: frameRate } = seen;
+  const source: Source = { ...params, file: seen.path, hash, clip, frameRate };
+  const plan = { ...seen, indices: seen.frameIndices, key: frameSetKey(source, seen.frameIndices, seen) };
   const probe = await cachedProbe(source);
   try {
     await decodeAndStore(source, probe, plan);
@@ -101,15 +111,23 @@ export async function openFrameFiles(params: OpenFrameFilesParams): Promise<stri
   return images;
 }
 
-/** Cache key of a frame set: the bytes of the video, the frames, their size, and how they are made. */
-export function frameSetKey(videoHash: string, indices: readonly number[], size: SizePx): string {
-  const content = [decoderVersion, videoHash, indices.join(","), size.widthPx, size.heightPx].join("|");
-  return createHash("sha256").update(content).digest("hex").slice(0, 40);
+/**
+ * Cache key of a frame set: the bytes of the video, the frames, their size, and how they are made. The clip and the rate of a
+ * folder are part of it too, since the index of a set holds the frames' times.
+ */
+function frameSetKey(source: Source, indices: readonly number[], size: SizePx): string {
+  const { hash, clip, frameRate } = source;
+  const content: (string | number)[] = [decoderVersion, hash, indices.join(","), size.widthPx, size.heightPx];
+  if (clip !== undefined) content.push(`clip ${clip.startSec} ${clip.endSec}`);
+  if (isFrameFolder(source.file)) content.push(`rate ${frameRate ?? defaultFrameRate}`);
+  return createHash("sha256").update(content.join("|")).digest("hex").slice(0, 40);
 }
 
 interface Source extends FrameSource {
   readonly file: string;
   readonly hash: string;
+  readonly clip?: Segment | undefined;
+  readonly frameRate?: number | undefined;
 }
 
 interface FramePlan extends SizePx {
@@ -123,11 +141,10 @@ function planFrames(
   { video, pixelFactor: factor }: Pick<OpenClipParams, "video" | "pixelFactor">,
 ): FramePlan {
   try {
-    const last = probe.timestampsSec.at(-1) ?? 0;
-    const indices = pickFrames(probe.timestampsSec, probe.durationSec - last, video);
+    const indices = pickFrames(probe.timestampsSec, lastDurationOf(probe), video, source.clip);
     const maxPixels = maxPixelsPerFrame(indices.length, video, factor);
     const size = smartResize(probe.heightPx, probe.widthPx, { factor, minPixels: video.minPixels, maxPixels });
-    return { indices, ...size, key: frameSetKey(source.hash, indices, size) };
+    return { indices, ...size, key: frameSetKey(source, indices, size) };
   } catch (error) {
     if (error instanceof RangeError) throw badVideo(source.file, error.message, undefined, error);
     throw error;
@@ -147,10 +164,11 @@ function seenVideo(
   return {
     path: source.file,
     hash: source.hash,
-    durationSec: probe.durationSec,
+    ...(source.clip === undefined ? {} : { clip: source.clip }),
+    durationSec: shownDuration(probe, source.clip),
     videoFps: probe.averageFps,
     frameIndices: plan.indices,
-    timestampsSec: timesOf(probe, plan),
+    timestampsSec: timesOf(source, probe, plan),
     widthPx: plan.widthPx,
     heightPx: plan.heightPx,
     sourceWidthPx: probe.widthPx,
@@ -160,12 +178,27 @@ function seenVideo(
   };
 }
 
-function timesOf(probe: VideoProbe, plan: FramePlan): number[] {
-  return plan.indices.map((index) => probe.timestampsSec[index] ?? 0);
+/** From the first frame of what is shown to the end of the last: what qwen-vl-utils' sample_fps of a clip rests on. */
+function shownDuration(probe: VideoProbe, clip: Segment | undefined): number {
+  if (clip === undefined) return probe.durationSec;
+  const { first, last } = clipFrames(probe.timestampsSec, lastDurationOf(probe), clip);
+  const timeAt = (index: number): number => probe.timestampsSec[index] ?? probe.durationSec;
+  return timeAt(last + 1) - timeAt(first);
 }
 
-/** The probe of a file, remembered by its content. */
+function lastDurationOf(probe: VideoProbe): number {
+  return probe.durationSec - (probe.timestampsSec.at(-1) ?? 0);
+}
+
+/** Times of the frames, counted from the start of the clip. */
+function timesOf(source: Source, probe: VideoProbe, plan: FramePlan): number[] {
+  const startSec = source.clip?.startSec ?? 0;
+  return plan.indices.map((index) => Math.max(0, (probe.timestampsSec[index] ?? 0) - startSec));
+}
+
+/** The probe of a file, remembered by its content. That of a folder is quick, and depends on the rate. */
 async function cachedProbe(source: Source): Promise<VideoProbe> {
+  if (isFrameFolder(source.file)) return probeFrameFolder(source.file, source.frameRate);
   const file = probeFile(source);
   // SAFETY: our own file, replaced as a whole; one of another version is not read.
   const stored = (await readJson(file)) as { version: number; probe: VideoProbe } | null;
@@ -270,7 +303,7 @@ function frameSetRecord(
     version: recordVersion,
     videoHash: source.hash,
     frameIndices: plan.indices,
-    timestampsSec: timesOf(probe, plan),
+    timestampsSec: timesOf(source, probe, plan),
     ...jpegSize(probe),
     files: positions.map(jpegName),
   };

@@ -1,4 +1,5 @@
 import type { VideoSpec } from "../../protocol/spec.ts";
+import type { Segment } from "../../protocol/tasks.ts";
 
 /**
  * Which frames of a video the policy sees, and at which size: the rules of qwen-vl-utils (vision_process.py:
@@ -53,18 +54,49 @@ export function fixedFrameCount(totalFrames: number, nframes: number): number {
  * Variable rate (isVariableRate): the frame nearest to each of n instants spread evenly from the first timestamp to
  * the last. qwen-vl-utils spreads by index there, which puts frames up to seconds away from the time that the model is
  * told; its position encoding takes the spacing to be even. Where frames are sparse, one may be picked more than once.
+ *
+ * Of a clip (seconds of the file), the same between its first and its last frame (clipFrames).
  */
 export function pickFrames(
   timestampsSec: readonly number[],
   lastDurationSec: number,
   video: Pick<VideoSpec, "fps" | "minFrames" | "maxFrames">,
+  clip?: Segment,
 ): number[] {
-  const total = timestampsSec.length;
-  if (total < frameFactor) throw new RangeError(`expected at least ${frameFactor} frames, found ${total}`);
-  const count = smartFrameCount(total, averageFps(timestampsSec, lastDurationSec), video);
+  const all = timestampsSec.length;
+  if (all < frameFactor) throw new RangeError(`expected at least ${frameFactor} frames, found ${all}`);
+  const { first, last } = clipFrames(timestampsSec, lastDurationSec, clip);
+  const count = smartFrameCount(last - first + 1, averageFps(timestampsSec, lastDurationSec), video);
   return isVariableRate(timestampsSec)
-    ? nearestFrames(timestampsSec, count)
-    : linspaceFloat32(0, total - 1, count).map(roundHalfToEven);
+    ? nearestFrames(timestampsSec.slice(first, last + 1), count).map((index) => first + index)
+    : linspaceFloat32(first, last, count).map(roundHalfToEven);
+}
+
+/** First and last frame of what is shown, both included. */
+export interface FrameRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Frames of a clip, by qwen-vl-utils' rule for video_start and video_end (calculate_video_frame_range): both are cut to
+ * [0, T / fps]; the first frame is ceil(start * fps), the last min(floor(end * fps), T - 1). With a variable rate, the frames
+ * whose times lie in the clip. All frames without a clip. Throws RangeError when fewer than two are left.
+ */
+export function clipFrames(timestampsSec: readonly number[], lastDurationSec: number, clip?: Segment): FrameRange {
+  const total = timestampsSec.length;
+  if (clip === undefined) return { first: 0, last: total - 1 };
+  const fps = averageFps(timestampsSec, lastDurationSec);
+  const { startSec, endSec } = clip;
+  const inVideo = (sec: number): number => Math.min(Math.max(sec, 0), total / fps);
+  const range = isVariableRate(timestampsSec)
+    ? { first: countBefore(timestampsSec, startSec), last: countUpTo(timestampsSec, endSec) - 1 }
+    : { first: Math.ceil(inVideo(startSec) * fps), last: Math.min(Math.floor(inVideo(endSec) * fps), total - 1) };
+  if (range.first < range.last) return range;
+  const durationSec = Number(((timestampsSec.at(-1) ?? 0) + lastDurationSec).toFixed(3));
+  throw new RangeError(
+    `expected at least ${frameFactor} frames from ${startSec} to ${endSec} s, found ${Math.max(0, range.last - range.first + 1)} in a video of ${durationSec} s`,
+  );
 }
 
 /** Some interval between frames is off by more than half of the median one. */
@@ -171,6 +203,18 @@ export function linspaceFloat32(start: number, end: number, count: number): numb
 
 function floorToFrameFactor(value: number): number {
   return Math.floor(value / frameFactor) * frameFactor;
+}
+
+/** Of ascending times, how many are before one. */
+function countBefore(timestampsSec: readonly number[], sec: number): number {
+  const first = timestampsSec.findIndex((t) => t >= sec);
+  return first < 0 ? timestampsSec.length : first;
+}
+
+/** Of ascending times, how many are not after one. */
+function countUpTo(timestampsSec: readonly number[], sec: number): number {
+  const first = timestampsSec.findIndex((t) => t > sec);
+  return first < 0 ? timestampsSec.length : first;
 }
 
 function nearestFrames(timestampsSec: readonly number[], count: number): number[] {

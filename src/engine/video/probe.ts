@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import type { Ffmpeg } from "./ffmpeg.ts";
 import { badVideo } from "./ffmpegErrors.ts";
+import { isFrameFolder, probeFrameFolder } from "./frameFolder.ts";
 import { averageFps, medianIntervalSec } from "./pickFrames.ts";
 import { probeByDecoding, probeByFfprobe } from "./probeFfmpeg.ts";
 import { probeByPackets } from "./probePackets.ts";
@@ -19,12 +20,12 @@ export interface VideoProbe {
   /** As displayed: after rotation; pixels are taken to be square, as qwen-vl-utils' readers take them. */
   readonly widthPx: number;
   readonly heightPx: number;
-  /** "avc", "hevc", "vp9", "av1", …, or ffmpeg's name of the codec. */
+  /** "avc", "hevc", "vp9", "av1", …, or ffmpeg's name of the codec; "jpeg" or "png". */
   readonly codec: string;
-  /** "mp4", "mov", "matroska", "webm", "mpegts", …, or ffmpeg's name of the format. */
+  /** "mp4", "mov", "matroska", "webm", "mpegts", …, or ffmpeg's name of the format; "frames" for a folder. */
   readonly container: string;
-  /** Where the table comes from; "decoder" counts what ffmpeg really gives and cannot disagree with it. */
-  readonly method: "packets" | "ffprobe" | "decoder";
+  /** Where the table comes from; "decoder" counts what ffmpeg really gives and cannot disagree with it, "frames" is a folder. */
+  readonly method: "packets" | "ffprobe" | "decoder" | "frames";
 }
 
 /** What the readers return; the rest follows from it. */
@@ -42,6 +43,8 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined;
   /** "decoder" decodes the whole file and lists what comes out: slow, for files whose tables are wrong. */
   readonly method?: "auto" | "decoder" | undefined;
+  /** Frames a second of a folder of images. */
+  readonly frameRate?: number | undefined;
 }
 
 /** An ffmpeg, or how to get one, so that work which needs none does not fail for want of it. */
@@ -53,10 +56,11 @@ export async function resolveFfmpeg(source: FfmpegSource): Promise<Ffmpeg> {
 
 /**
  * Reads the times of all frames without decoding: the packet table (mediabunny, no program needed), else ffprobe beside
- * ffmpeg, else ffmpeg's own listing.
+ * ffmpeg, else ffmpeg's own listing. A folder of images is a video of the given rate.
  * Throws UserError "bad-video" when the file is missing, is no video, or holds fewer than two frames.
  */
 export async function probeVideo(file: string, ffmpeg: FfmpegSource, options: ProbeOptions = {}): Promise<VideoProbe> {
+  if (isFrameFolder(file)) return probeFrameFolder(file, options.frameRate);
   checkFile(file);
   if (options.method !== "decoder") {
     const table = await probeByPackets(file, options.signal);

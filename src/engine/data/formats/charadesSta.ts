@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ReadRow, RowReaderInput } from "./rowReader.ts";
+import type { ReadRow, JsonReaderInput } from "./rowReader.ts";
 import { formatIssues, wrongLayout } from "./rowReader.ts";
 import { readSegment } from "./segments.ts";
 
@@ -12,9 +12,9 @@ const pairSchema = z.tuple([z.number(), z.number()]);
 
 /**
  * Charades-STA (and ActivityNet Captions) as JSON: `{video: {duration, timestamps: [[s, e]], sentences: []}}`. One example a
- * sentence, with the id `<video>_<index>`.
+ * sentence, with the id `<video>_<index>`. ActivityNet's names begin with "v_"; files are found with and without it.
  */
-export function* readCharadesSta({ json, file, report }: RowReaderInput): Iterable<ReadRow> {
+export function* readCharadesSta({ json, file, report }: JsonReaderInput): Iterable<ReadRow> {
   const expected = "an object from video to duration, timestamps and sentences";
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw wrongLayout(file, json, expected);
   for (const [videoName, entry] of Object.entries(json)) {
@@ -42,7 +42,8 @@ export function* readCharadesSta({ json, file, report }: RowReaderInput): Iterab
       if (segment === null) continue;
       const row = { duration, timestamp: timestamps[index], sentence };
       const truth = { task: "temporal-grounding", segment } as const;
-      yield { id, videoName, durationSec: duration, question: sentence.trim(), truth, row, path };
+      const otherNames = videoName.startsWith("v_") ? [videoName.slice(2)] : [];
+      yield { id, videoName, otherNames, durationSec: duration, question: sentence.trim(), truth, row, path };
     }
   }
 }

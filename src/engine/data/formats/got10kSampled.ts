@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { BoundingBox } from "../../../protocol/tasks.ts";
 import { BoxForms } from "./boxForms.ts";
-import type { ListedRow, ReadRow, ReportProblem, RowReaderInput } from "./rowReader.ts";
+import type { ListedRow, ReadRow, ReportProblem, JsonReaderInput } from "./rowReader.ts";
 import { readList } from "./rowReader.ts";
 
 const rowSchema = z.object({
@@ -15,11 +15,11 @@ const rowSchema = z.object({
 type Row = z.infer<typeof rowSchema>;
 
 /**
- * GOT-10k as VideoChat-R1 samples it: `[{path, object, gt: 8 x [x0, y0, x1, y1] normalised}]`. `path` is a video (or, as
- * published, a folder of frames, which is reported as missing). Our additions, both optional: `timestamps`, the seconds of
+ * GOT-10k as VideoChat-R1 samples it: `[{path, object, gt: 8 x [x0, y0, x1, y1] normalised}]`. `path` is a folder
+ * of frames, as published, or a video. Our additions, both optional: `timestamps`, the seconds of
  * the boxes, and `duration`, over which the boxes are spread evenly, both ends included, when there are no timestamps.
  */
-export function* readGot10kSampled(input: RowReaderInput): Iterable<ReadRow> {
+export function* readGot10kSampled(input: JsonReaderInput): Iterable<ReadRow> {
   const { report } = input;
   const forms = new BoxForms();
   try {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Segment } from "../../../protocol/tasks.ts";
-import type { ListedRow, ReadRow, ReportProblem, RowReaderInput } from "./rowReader.ts";
-import { readList } from "./rowReader.ts";
+import { noSuchOption, optionOf, plainOption } from "./options.ts";
+import type { ListedRow, ReadRow, ReportProblem, JsonReaderInput } from "./rowReader.ts";
+import { categoriesOf, readList } from "./rowReader.ts";
 import { readSegment } from "./segments.ts";
 
 const rowSchema = z.object({
@@ -12,11 +13,12 @@ const rowSchema = z.object({
   answer: z.string().min(1),
   duration: z.number().positive().optional(),
   glue: z.array(z.tuple([z.number(), z.number()])).optional(),
+  type: z.unknown().optional(),
 });
 type Row = z.infer<typeof rowSchema>;
 
 /** NExT-GQA: `[{id, video, question, options: ["(A) …"], duration, glue: [[s, e]], answer: "(C)"}]`. */
-export function* readGroundedQa(input: RowReaderInput): Iterable<ReadRow> {
+export function* readGroundedQa(input: JsonReaderInput): Iterable<ReadRow> {
   for (const listed of readRows(input)) {
     const option = readOption(listed, input.report);
     if (option === null) continue;
@@ -28,7 +30,7 @@ export function* readGroundedQa(input: RowReaderInput): Iterable<ReadRow> {
 }
 
 /** The same layout; `glue` and `duration` are not needed. */
-export function* readMultipleChoice(input: RowReaderInput): Iterable<ReadRow> {
+export function* readMultipleChoice(input: JsonReaderInput): Iterable<ReadRow> {
   for (const listed of readRows(input)) {
     const option = readOption(listed, input.report);
     if (option === null) continue;
@@ -36,28 +38,22 @@ export function* readMultipleChoice(input: RowReaderInput): Iterable<ReadRow> {
   }
 }
 
-function readRows(input: RowReaderInput): Iterable<ListedRow<Row>> {
+function readRows(input: JsonReaderInput): Iterable<ListedRow<Row>> {
   return readList(input, rowSchema, "a list of rows with video, question, options and answer", (row) => row.video);
 }
 
 function baseOf({ row, id, entry }: ListedRow<Row>): Omit<ReadRow, "truth" | "path"> {
-  const options = row.options.map((option) => option.trim().replace(optionPrefix, "").trim());
   const { video: videoName, duration: durationSec = null } = row;
-  return { id, videoName, durationSec, question: row.question.trim(), options, row: entry };
+  const categories = categoriesOf({ type: row.type });
+  const options = row.options.map(plainOption);
+  return { id, videoName, durationSec, question: row.question.trim(), options, categories, row: entry };
 }
 
-/** "(A) ", "A. ", "A) ", "A: " */
-const optionPrefix = /^(?:\([A-Z]\)|[A-Z][.):](?=\s))\s*/;
-
-/** The true option as a capital letter: "(C)", "C", "c." or the text of an option. Null, and reported, when there is none. */
+/** The true option as a capital letter. Null, and reported, when there is none. */
 function readOption({ row, id, position }: ListedRow<Row>, report: ReportProblem): string | null {
-  const answer = row.answer.trim();
-  const match = /^\(([A-Za-z])\)|^([A-Za-z])[.):]?$|^([A-Z])[.):]\s/.exec(answer);
-  const letter = (match?.[1] ?? match?.[2] ?? match?.[3])?.toUpperCase();
-  const byText = row.options.findIndex((o) => o.trim() === answer || o.trim().replace(optionPrefix, "") === answer);
-  const index = byText >= 0 ? byText : letter === undefined ? -1 : letter.charCodeAt(0) - 65;
-  if (index >= 0 && index < row.options.length) return String.fromCharCode(65 + index);
-  const message = `The answer ${JSON.stringify(row.answer)} is none of the ${row.options.length} options.`;
+  const option = optionOf(row.answer, row.options);
+  if (option !== null) return option;
+  const message = noSuchOption(row.answer, row.options);
   report({ code: "bad-row", isKept: false, example: id, message, path: [position, "answer"] });
   return null;
 }

@@ -12,7 +12,8 @@ export function readSegment(
   { example, path, report }: { readonly example: string; readonly path: JsonPath; readonly report: ReportProblem },
 ): Segment | null {
   const [startSec, endSec] = pair;
-  if (endSec <= startSec || startSec < 0) {
+  // Written so that NaN fails too.
+  if (!(endSec > startSec && startSec >= 0 && endSec < Infinity)) {
     const message = `The true segment goes from ${startSec} to ${endSec} s; the row is left out.`;
     report({ code: "zero-length", isKept: false, example, message, path });
     return null;
