@@ -51,6 +51,12 @@ export function tasksOfFormat(format: DatasetSpec["format"]): TaskId[] {
   return Object.keys(readers[format]) as TaskId[];
 }
 
+/** Whether the annotations of a layout are a file or a folder; "any" for both. */
+export function kindOfAnnotations(format: DatasetSpec["format"]): "file" | "folder" | "any" {
+  if (format === "got10k") return "folder";
+  return format === "mvbench" ? "any" : "file";
+}
+
 /**
  * Read the annotations of a dataset. Times are seconds of what is shown, boxes normalised xyxy, as annotated. Rows that
  * cannot be used become problems; so do kept rows that look wrong. Throws UserError bad-data when a file as a whole cannot be

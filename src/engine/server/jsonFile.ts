@@ -6,16 +6,19 @@ import type { JsonPath } from "../data/example.ts";
 /** Larger annotation files are not parsed once more to find a line. */
 const mostBytes = 40e6;
 
-/** Places of values in a JSON file. */
+/** Places of values in the text of a JSON file. */
 export class JsonFile {
   readonly #root: Node | undefined;
   readonly #starts: readonly number[];
 
-  constructor(file: string) {
-    const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-    const text = size > mostBytes ? "" : readText(file);
+  constructor(text: string) {
     this.#root = parseTree(text.replace(/^\uFEFF/, " "));
     this.#starts = [0, ...[...text.matchAll(/\r\n|\r|\n/g)].map((match) => match.index + match[0].length)];
+  }
+
+  static read(file: string): JsonFile {
+    const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    return new JsonFile(size > mostBytes ? "" : readText(file));
   }
 
   /** Of the value or of the nearest thing around it that is there; of a list or an object its first bracket. */

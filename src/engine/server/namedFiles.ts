@@ -3,8 +3,9 @@ import path from "node:path";
 import type { SpecFix, SpecPath } from "../../protocol/diagnostics.ts";
 import type { SpecDiagnostic } from "../../protocol/messages.ts";
 import { isWorkspaceReward, signatureOf, type WorkspaceReward } from "../../protocol/rewardSpec.ts";
-import type { RunSpec } from "../../protocol/spec.ts";
+import type { DatasetSpec, RunSpec } from "../../protocol/spec.ts";
 import { nearestName } from "../data/nearestName.ts";
+import { kindOfAnnotations } from "../data/readDataset.ts";
 import { functionNames } from "../lint/rewardFunctions.ts";
 
 /** The policy, annotations, folders, templates and reward files that a specification names and that are not there. */
@@ -16,7 +17,7 @@ export function checkNamedFiles(spec: RunSpec, baseDir: string): SpecDiagnostic[
   return [
     ...checkPolicy(spec, baseDir),
     ...datasets.flatMap(({ dataset, keys }) => [
-      ...checkPath([...keys, "path"], dataset.path, { baseDir, isFolder: false, what: "an annotation file" }),
+      ...checkAnnotations(dataset, keys, baseDir),
       ...checkPath([...keys, "videos"], dataset.videos, { baseDir, isFolder: true, what: "a folder of videos" }),
     ]),
     ...Object.entries(spec.prompts).flatMap(([task, prompt]) =>
@@ -26,6 +27,19 @@ export function checkNamedFiles(spec: RunSpec, baseDir: string): SpecDiagnostic[
     ),
     ...spec.rewards.flatMap((reward, i) => (isWorkspaceReward(reward) ? checkReward(reward, i, baseDir) : [])),
   ];
+}
+
+/** The annotations and the files that belong to them. */
+function checkAnnotations(dataset: DatasetSpec, keys: SpecPath, baseDir: string): SpecDiagnostic[] {
+  const { format, path: named } = dataset;
+  const kind = kindOfAnnotations(format);
+  const isFolder = kind === "folder" || (kind === "any" && kindOf(path.resolve(baseDir, named)) === "folder");
+  const what = isFolder ? "a folder of annotations" : "an annotation file";
+  const companions = (["durations", "grounding"] as const).flatMap((key) => {
+    const file = dataset[key];
+    return file === undefined ? [] : checkPath([...keys, key], file, { baseDir, isFolder: false, what: "a file" });
+  });
+  return [...checkPath([...keys, "path"], named, { baseDir, isFolder, what }), ...companions];
 }
 
 interface Expected {

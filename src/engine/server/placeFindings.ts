@@ -1,18 +1,17 @@
 import path from "node:path";
 import type { Diagnostic, DiagnosticPlace } from "../../protocol/diagnostics.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
-import type { LintFinding } from "../lint/finding.ts";
+import { datasetPath, type LintFinding } from "../lint/finding.ts";
 import { functionRange } from "../lint/rewardFunctions.ts";
-import { JsonFile, readText } from "./jsonFile.ts";
+import { AnnotationPlaces } from "./annotationPlaces.ts";
+import { readText } from "./jsonFile.ts";
 
-/** Gives findings their places: lines of annotation and reward files, which are read when they are needed. */
+/**
+ * Gives findings their places: lines of annotation and reward files, which are read when they are needed. What has no line
+ * (Parquet) stands at the dataset in the specification.
+ */
 export function placeFindings(findings: readonly LintFinding[], spec: RunSpec, baseDir: string): Diagnostic[] {
-  const files = new Map<string, JsonFile>();
-  const openJson = (file: string): JsonFile => {
-    const known = files.get(file) ?? new JsonFile(file);
-    files.set(file, known);
-    return known;
-  };
+  const places = new AnnotationPlaces();
   const placeOf = ({ place, usedFor, dataset }: LintFinding): DiagnosticPlace => {
     if (place.kind === "spec") return place;
     if (place.kind === "function") {
@@ -22,8 +21,9 @@ export function placeFindings(findings: readonly LintFinding[], spec: RunSpec, b
     const list = usedFor === "evaluation" ? spec.evaluate.data : spec.data;
     const named = list.find(({ id }) => id === dataset);
     if (named === undefined) throw new Error(`internal: the specification has no dataset ${dataset}`);
-    const file = path.resolve(baseDir, named.path);
-    return { kind: "file", file, range: openJson(file).range(place.path) };
+    const found = places.locate(path.resolve(baseDir, named.path), place.path);
+    if (found === null) return { kind: "spec", path: [...datasetPath(usedFor ?? "training", named.id), "path"] };
+    return { kind: "file", ...found };
   };
   return findings.map((finding) => {
     const { code, severity, message, fixes, basis } = finding;

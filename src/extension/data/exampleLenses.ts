@@ -59,7 +59,9 @@ export class ExampleLenses implements vscode.CodeLensProvider, Disposable {
 
   constructor(services: ExampleLensServices) {
     this.services = services;
-    const selector = ["json", "jsonc", "jsonl"].map((language) => ({ language, scheme: "file" }));
+    const languages = ["json", "jsonc", "jsonl"].map((language) => ({ language, scheme: "file" }));
+    // Languages of these endings depend on what else is installed.
+    const selector = [...languages, { pattern: "**/*.{jsonl,csv,txt}", scheme: "file" }];
     this.scope.add(vscode.languages.registerCodeLensProvider(selector, this));
     const refresh = this.scope.add(debounce(refreshMs, () => this.changed.fire()));
     this.scope.add(services.registry.onEvent(refresh));

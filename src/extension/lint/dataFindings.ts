@@ -109,5 +109,5 @@ export class DataFindings implements Disposable {
 }
 
 function isAnnotation(file: string): boolean {
-  return /\.(json|jsonl|csv)$/.test(file);
+  return /\.(json|jsonl|csv|txt)$/.test(file);
 }
