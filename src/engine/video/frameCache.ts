@@ -26,15 +26,13 @@ import {
 } from "./frameStore.ts";
 import { clipFrames, maxPixelsPerFrame, pickFrames, smartResize, visualTokens } from "./pickFrames.ts";
 import type { SizePx } from "./pickFrames.ts";
-import { probeVideo, resolveFfmpeg } from "./probe.ts";
+import { leastWholeShare, probeVideo, resolveFfmpeg } from "./probe.ts";
 import type { FfmpegSource, VideoProbe } from "./probe.ts";
 import { createResizer } from "./resize.ts";
 import { hashVideo } from "./videoHash.ts";
 
 /** Goes up when the same frames would come out with other pixels. */
 const decoderVersion = 1;
-/** A file whose index promises more than it holds is used when at least so much of it can be decoded. */
-const leastDecodedShare = 0.95;
 
 /** Where frames come from and where they are kept. */
 export interface FrameSource {
@@ -237,7 +235,7 @@ async function probeAgain(source: Source, former: VideoProbe, error: unknown): P
   const lead = former.container === "mpegts" ? (former.keyFrames?.[0] ?? 0) : 0;
   const promised = former.timestampsSec.length - lead;
   const found = probe.timestampsSec.length;
-  if (found >= promised * leastDecodedShare) return await storeProbe(source, probe);
+  if (found >= promised * leastWholeShare) return await storeProbe(source, probe);
   const hint = "The file is damaged or cut off. Copy it again or re-encode it.";
   throw badVideo(source.file, `expected ${promised} frames as its index says, found ${found} that decode`, hint, error);
 }

@@ -33,11 +33,16 @@ export interface FrameTable {
   readonly frames: readonly { readonly rawSec: number; readonly isKey: boolean }[];
   readonly startSec: number;
   readonly lastDurationSec: number;
+  /** How long the header says that the video is, where it says so of this track; absent else. */
+  readonly promisedSec?: number | undefined;
   readonly widthPx: number;
   readonly heightPx: number;
   readonly codec: string;
   readonly container: string;
 }
+
+/** A file that holds less than it promises is used when at least so much of it is there. */
+export const leastWholeShare = 0.95;
 
 export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined;
@@ -96,6 +101,11 @@ function probeOf(file: string, table: FrameTable, method: VideoProbe["method"]):
   if (last === undefined || timestampsSec.length < 2) {
     throw badVideo(file, `expected a video of at least 2 frames, found ${timestampsSec.length}`);
   }
+  if (last <= (timestampsSec[0] ?? 0)) {
+    const hint = "Its frame rate is written as 0 or not at all. Re-encode it with a rate.";
+    throw badVideo(file, `expected frames at different times, found ${timestampsSec.length} at ${last} s`, hint);
+  }
+  checkWhole(file, table, last);
   if (!(widthPx >= 1 && heightPx >= 1)) {
     throw badVideo(file, `expected frames with a size, found ${widthPx} x ${heightPx} pixels`);
   }
@@ -112,4 +122,12 @@ function probeOf(file: string, table: FrameTable, method: VideoProbe["method"]):
     container,
     method,
   };
+}
+
+/** Half a download is no short clip. */
+function checkWhole(file: string, { promisedSec, lastDurationSec }: FrameTable, lastSec: number): void {
+  const foundSec = lastSec + Math.max(0, lastDurationSec);
+  if (promisedSec === undefined || foundSec >= promisedSec * leastWholeShare) return;
+  const lengths = `${Number(promisedSec.toFixed(2))} s of video as its header says, found ${Number(foundSec.toFixed(2))} s`;
+  throw badVideo(file, `expected ${lengths}`, "The file is damaged or cut off. Copy it again or re-encode it.");
 }

@@ -12,7 +12,7 @@ export async function probeByFfprobe(file: string, ffmpeg: Ffmpeg, signal?: Abor
   const ffprobe = ffprobeBeside(ffmpeg);
   if (ffprobe === null) return null;
   const entries =
-    "packet=pts_time,duration_time,flags:stream=codec_name,width,height:stream_side_data=rotation:format=format_name,start_time";
+    "packet=pts_time,duration_time,flags:stream=codec_name,width,height,nb_frames,r_frame_rate:stream_tags=DURATION:stream_side_data=rotation:format=format_name,start_time";
   const args = ["-v", "error", "-select_streams", "V:0", "-show_entries", entries, "-of", "json", `file:${file}`];
   const chunks: Uint8Array[] = [];
   try {
@@ -31,6 +31,9 @@ interface FfprobeJson {
     codec_name?: string;
     width?: number;
     height?: number;
+    nb_frames?: string;
+    r_frame_rate?: string;
+    tags?: { DURATION?: string };
     side_data_list?: readonly { rotation?: number }[];
   }[];
   readonly format?: { format_name?: string; start_time?: string };
@@ -54,11 +57,25 @@ function tableOfFfprobe(parsed: unknown): FrameTable | null {
     frames,
     startSec: Number(format?.start_time ?? 0) || 0,
     lastDurationSec: Number(shown[lastIndex]?.duration_time ?? 0) || 0,
+    promisedSec: promisedDuration(stream, format?.format_name),
     widthPx: isTurned ? stream.height : stream.width,
     heightPx: isTurned ? stream.width : stream.height,
     codec: stream.codec_name ?? "unknown",
     container: format?.format_name ?? "unknown",
   };
+}
+
+/** What the header of a Matroska or AVI file says of the track; others say nothing, or of all tracks together. */
+function promisedDuration(
+  stream: NonNullable<FfprobeJson["streams"]>[number],
+  format: string | undefined,
+): number | undefined {
+  const [, hours, minutes, seconds] = /^(\d+):(\d+):([\d.]+)$/.exec(stream.tags?.DURATION ?? "") ?? [];
+  if (hours !== undefined) return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  if (format !== "avi") return undefined;
+  const [numerator = NaN, denominator = NaN] = (stream.r_frame_rate ?? "").split("/").map(Number);
+  const promised = (Number(stream.nb_frames) * denominator) / numerator;
+  return promised > 0 && promised < Infinity ? promised : undefined;
 }
 
 /** Frame table by decoding the whole file: what ffmpeg gives, in its order and with its times. */

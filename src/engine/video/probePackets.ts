@@ -41,6 +41,8 @@ async function readTrack(input: Input, track: InputVideoTrack, signal?: AbortSig
     frames.push({ rawSec: packet.timestamp, isKey: packet.type === "key" });
     if (packet.timestamp > last.rawSec) last = { rawSec: packet.timestamp, durationSec: packet.duration };
   }
+  // A Matroska file that is cut off has its index missing; what is there can still be listed from its start.
+  if (frames.length === 0) return null;
   const isTurned = (await track.getRotation()) % 180 !== 0;
   const width = await track.getCodedWidth();
   const height = await track.getCodedHeight();
