@@ -5,7 +5,7 @@
 export type TaskId =
   "temporal-grounding" | "tracking" | "grounded-qa" | "multiple-choice" | "classification" | "captioning" | "open";
 
-/** Interval in seconds of the source video, `startSec < endSec`. */
+/** Interval in seconds of the source video, of the clip where only a part of it is shown; `startSec < endSec`. */
 export interface Segment {
   readonly startSec: number;
   readonly endSec: number;
@@ -69,10 +69,12 @@ export interface RewardFrames {
   readonly sourceHeightPx: number;
 }
 
-/** A box at a time of the source video. */
+/** A box at a time of the source video, of the clip where only a part of it is shown. */
 export interface TimedBox {
   readonly timestampSec: number;
   readonly box: BoundingBox;
+  /** How much of the object can be seen, in eighths (GOT-10k's cover.label): 0 nothing, 8 all. */
+  readonly cover?: number;
 }
 
 /**
@@ -102,7 +104,9 @@ export interface RewardExample {
   readonly truth: Truth;
   /** Absolute path; empty where no video is known. */
   readonly videoPath: string;
-  /** Duration of the video in seconds; null when neither the annotation nor the video says. */
+  /** What was shown of it, in seconds of the file; absent for all of it. Every other time counts from its start. */
+  readonly clip?: Segment;
+  /** Duration of the video, or of the clip, in seconds; null when neither the annotation nor the video says. */
   readonly durationSec: number | null;
   /** null where the frames are not known (answers from elsewhere). */
   readonly frames: RewardFrames | null;

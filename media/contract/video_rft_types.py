@@ -22,7 +22,7 @@ TaskId = Literal[
 
 
 class Segment(TypedDict):
-    """Interval in seconds of the source video, `startSec < endSec`."""
+    """Interval in seconds of the source video, of the clip where only a part of it is shown; `startSec < endSec`."""
 
     startSec: float
     endSec: float
@@ -96,11 +96,16 @@ class RewardFrames(TypedDict):
     sourceHeightPx: float
 
 
-class TimedBox(TypedDict):
-    """A box at a time of the source video."""
-
+class _TimedBox(TypedDict):
     timestampSec: float
     box: BoundingBox
+
+
+class TimedBox(_TimedBox, total=False):
+    """A box at a time of the source video, of the clip where only a part of it is shown."""
+
+    # How much of the object can be seen, in eighths (GOT-10k's cover.label): 0 nothing, 8 all.
+    cover: float
 
 
 class TemporalGroundingTruth(TypedDict):
@@ -162,7 +167,7 @@ class _RewardExample(TypedDict):
     truth: Truth
     # Absolute path; empty where no video is known.
     videoPath: str
-    # Duration of the video in seconds; None when neither the annotation nor the video says.
+    # Duration of the video, or of the clip, in seconds; None when neither the annotation nor the video says.
     durationSec: Optional[float]
     # None where the frames are not known (answers from elsewhere).
     frames: Optional[RewardFrames]
@@ -179,6 +184,8 @@ class RewardExample(_RewardExample, total=False):
 
     # Texts of the options without their letters.
     options: List[str]
+    # What was shown of it, in seconds of the file; absent for all of it. Every other time counts from its start.
+    clip: Segment
 
 
 class RewardItem(TypedDict):

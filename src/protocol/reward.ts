@@ -1,5 +1,5 @@
 import type { FinishReason } from "./records.ts";
-import type { ParsedAnswer, TaskId, Truth } from "./tasks.ts";
+import type { ParsedAnswer, Segment, TaskId, Truth } from "./tasks.ts";
 
 /**
  * The contract between a reward function and whoever calls it: a run, a re-score, the debugger, a test. Built-in rewards
@@ -41,7 +41,9 @@ export interface RewardExample {
   readonly truth: Truth;
   /** Absolute path; empty where no video is known. */
   readonly videoPath: string;
-  /** Duration of the video in seconds; null when neither the annotation nor the video says. */
+  /** What was shown of it, in seconds of the file; absent for all of it. Every other time counts from its start. */
+  readonly clip?: Segment | undefined;
+  /** Duration of the video, or of the clip, in seconds; null when neither the annotation nor the video says. */
   readonly durationSec: number | null;
   /** null where the frames are not known (answers from elsewhere). */
   readonly frames: RewardFrames | null;

@@ -10,7 +10,7 @@ export const taskIds = [
 ] as const;
 export type TaskId = (typeof taskIds)[number];
 
-/** Interval in seconds of the source video, of the clip where only a part of it is shown (video.ts); `startSec < endSec`. */
+/** Interval in seconds of the source video, of the clip where only a part of it is shown; `startSec < endSec`. */
 export interface Segment {
   readonly startSec: number;
   readonly endSec: number;

@@ -89,8 +89,18 @@ function rewardExampleOf(
   think: boolean,
 ): RewardExample {
   const { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx } = video;
+  const { id, datasetId, task, question, options, truth, videoPath, clip, row } = example;
+  // Exactly what recordedExample gives when the rollout is scored again.
   return {
-    ...example,
+    id,
+    datasetId,
+    task,
+    question,
+    ...(options === undefined ? {} : { options }),
+    truth,
+    videoPath,
+    ...(clip === undefined ? {} : { clip }),
+    row,
     durationSec: example.durationSec ?? video.durationSec,
     frames: { timestampsSec, widthPx, heightPx, sourceWidthPx, sourceHeightPx },
     prompt: text,

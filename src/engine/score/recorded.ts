@@ -17,6 +17,7 @@ export function recordedExample(record: GroupRecord): RewardExample {
     ...(record.options === undefined ? {} : { options: record.options }),
     truth: record.truth,
     videoPath: video?.path ?? "",
+    ...(video?.clip === undefined ? {} : { clip: video.clip }),
     durationSec: record.durationSec ?? video?.durationSec ?? null,
     frames: video === null ? null : seenFrames(video),
     prompt: record.prompt,

@@ -341,3 +341,36 @@ test("a byte order mark is no part of the annotations", async (t) => {
   const dataset = await read(t, charades, "\uFEFF{}");
   assert.deepEqual(dataset.examples, []);
 });
+
+test("JSON that Python writes and JSON does not know, files without content, other encodings", async (t) => {
+  const nan = '{"A": {"duration": 3, "timestamps": [[0, NaN]], "sentences": ["NaN, Infinity"]}}';
+  const cases: readonly (readonly [string, RegExp, RegExp])[] = [
+    [nan, /not JSON/, /NaN or Infinity, which Python writes/],
+    [nan.replace("NaN]", "-Infinity ]"), /not JSON/, /NaN or Infinity/],
+    ["", /it is empty/, /Copy/],
+    ['{"A": 1}\n{"B": 2}\n', /not JSON/, /"jsonl"/],
+    ['{"A": {"duration": 3, "sentences": ["NaN, Infinity"', /not JSON/, /"jsonl"/],
+  ];
+  for (const [content, message, hint] of cases) {
+    await assert.rejects(read(t, charades, content), (error) => {
+      assert.ok(UserError.is(error, "bad-data"));
+      assert.match(error.message, message);
+      assert.match(error.hint ?? "", hint);
+      return true;
+    });
+  }
+});
+
+test("strings in place of numbers, and pairs that are none, are named and left out", async (t) => {
+  const timestamps = [["0", 1], [0, 1, 2], [null, 1], 1, [0, 1]];
+  const sentences = ["a", "b", "c", "d", 5];
+  const dataset = await read(t, charades, {
+    A: { duration: 9, timestamps, sentences },
+    B: { duration: "9", timestamps, sentences },
+  });
+  assert.deepEqual(dataset.examples, []);
+  assert.deepEqual(
+    problemsOf(dataset),
+    ["A_0", "A_1", "A_2", "A_3", "A_4", "B"].map((id) => `${id} bad-row`),
+  );
+});
