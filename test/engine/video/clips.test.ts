@@ -9,7 +9,6 @@ import { passthroughArgs } from "../../../src/engine/video/decodeArgs.ts";
 import { locateFfmpeg, type Ffmpeg } from "../../../src/engine/video/ffmpeg.ts";
 import { openClip, openFrameFiles } from "../../../src/engine/video/frameCache.ts";
 import { clipFrames, pickFrames } from "../../../src/engine/video/pickFrames.ts";
-import { secondsPerGrid } from "../../../src/engine/policy/preparedPrompt.ts";
 import { readBarcodes, writeClip } from "./barcodeClips.ts";
 
 const video: VideoSpec = {
@@ -111,10 +110,10 @@ describe("clips of files", () => {
     assert.deepEqual(readBarcodes(pixels_FHWC, seen.widthPx, seen.heightPx), [...seen.frameIndices]);
     assert.deepEqual(seen.clip, clip);
     seen.timestampsSec.forEach((t, i) => assert.ok(Math.abs(t - (i * 2) / 3) < 1e-5, `${t}`));
-    // 61 frames at 30 fps, of which 4 are picked: sample_fps = 4 / 61 * 30, and 2 frames are a step of the time axis.
+    // 61 frames at 30 fps, of which 4 are picked: sample_fps, which the policy's time axis rests on, is 4 / 61 * 30.
     assert.ok(Math.abs(seen.durationSec - 61 / 30) < 1e-5);
-    const seconds = secondsPerGrid(seen, { vision: { temporalPatchSize: 2 } } as never);
-    assert.ok(Math.abs(seconds - 2 / ((4 / 61) * 30)) < 1e-5);
+    const sampleFps = seen.frameIndices.length / seen.durationSec;
+    assert.ok(Math.abs(sampleFps - (4 / 61) * 30) < 1e-5);
   });
 
   test("the cache tells clips apart, and makes the images of a clip again", async () => {
