@@ -101,13 +101,14 @@ export function addEmbedding(p: PolicyGraph, ids: Value): Value {
 }
 
 /**
- * A prompt in which some tokens stand for rows of `visual` [N, visualWidth].
+ * A prompt in which some tokens stand for rows of `visual` [N, visualWidth]; null when it shows nothing.
  * Adds inputs `prompt_ids` [P], `visual_rows` [P] (row of `visual` a token stands for, else 0) and `is_visual` [P, 1].
  */
-export function addPromptEmbedding(p: PolicyGraph, length: number, visual: Value): PromptEmbedding {
+export function addPromptEmbedding(p: PolicyGraph, length: number, visual: Value | null): PromptEmbedding {
   const { g } = p;
   const { hiddenSize } = p.config.text;
   const text = addEmbedding(p, g.input("prompt_ids", [length], "int64"));
+  if (visual === null) return { embeddings: text, deepstack: [] };
   const seen = g.gather(visual, g.input("visual_rows", [length], "int64"));
   const isVisual = g.input("is_visual", [length, 1], "bool");
   const levels = new Array<number>(p.config.vision.deepstackBlocks.length + 1).fill(hiddenSize);
