@@ -101,7 +101,7 @@ export function addEmbedding(p: PolicyGraph, ids: Value): Value {
 }
 
 /**
- * A prompt in which some tokens stand for rows of `visual` [N, visualWidth]; null where there is nothing to see.
+ * A prompt in which some tokens stand for rows of `visual` [N, visualWidth]; null when it shows nothing.
  * Adds inputs `prompt_ids` [P], `visual_rows` [P] (row of `visual` a token stands for, else 0) and `is_visual` [P, 1].
  */
 export function addPromptEmbedding(p: PolicyGraph, length: number, visual: Value | null): PromptEmbedding {

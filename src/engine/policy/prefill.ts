@@ -27,8 +27,7 @@ export function buildPrefill(
   visualTokens: number,
 ): Graph {
   const p = new PolicyGraph("prefill", config, lora);
-  const visual = visualTokens === 0 ? null : p.g.input("visual", [visualTokens, visualWidth(config.vision)]);
-  const caches = addPrompt(p, addPromptEmbedding(p, length, visual));
+  const caches = addPrompt(p, addPromptEmbedding(p, length, addVisualInput(p, visualTokens)));
   caches.forEach(({ k, v }, layer) => {
     p.g.output(`k.${layer}`, k);
     p.g.output(`v.${layer}`, v);
@@ -59,7 +58,8 @@ export function buildPromptBackward(
   const p = new PolicyGraph("prompt_backward", config, lora);
   const { g } = p;
   const { length, visualTokens, visionGrids } = shape;
-  const visual = visualTokens === 0 ? null : addVisuals(p, visualTokens, visionGrids);
+  const isTrained = visionGrids !== null && visionGrids.length > 0;
+  const visual = isTrained ? addVisionTower(p, visionGrids) : addVisualInput(p, visualTokens);
   const caches = addPrompt(p, addPromptEmbedding(p, length, visual));
   const seeds = caches.flatMap(({ k, v }, layer): [Value, Value][] => [
     [k, g.input(`d_k.${layer}`, k.shape)],
@@ -69,8 +69,7 @@ export function buildPromptBackward(
   return g;
 }
 
-/** Embeddings of what a prompt shows, [visualTokens, visualWidth]: by the vision tower, or as the input `visual`. */
-function addVisuals(p: PolicyGraph, visualTokens: number, visionGrids: readonly Grid[] | null): Value {
-  if (visionGrids !== null) return addVisionTower(p, visionGrids);
-  return p.g.input("visual", [visualTokens, visualWidth(p.config.vision)]);
+/** Embeddings of what a prompt shows, as input `visual`; a graph has no empty inputs. */
+function addVisualInput(p: PolicyGraph, visualTokens: number): Value | null {
+  return visualTokens === 0 ? null : p.g.input("visual", [visualTokens, visualWidth(p.config.vision)]);
 }

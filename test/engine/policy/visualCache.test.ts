@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { keepVisual, visualEmbedding } from "../../../src/engine/policy/policy.ts";
 import { createVisualStore } from "../../../src/engine/policy/visualStore.ts";
-import type { PreparedVisual } from "../../../src/engine/policy/visuals.ts";
+import { prepareVisual, type PreparedVisual } from "../../../src/engine/policy/visuals.ts";
 import { checkpointDir, tinyClip, withPolicy } from "./tinyPolicy.ts";
 
 test("visual embeddings are kept up to a size; those unused for longest go first", () => {
@@ -76,6 +76,26 @@ test("embeddings of a fixed vision tower outlive the process, and a torn one is 
     }
     await embed("b");
     assert.equal(fs.readdirSync(path.join(cacheDir, "visual")).length, 2, "another tower has its own");
+  } finally {
+    fs.rmSync(cacheDir, { recursive: true, force: true });
+  }
+});
+
+test("features for the decoder's layers (deepstack) are stored with the embedding", async () => {
+  const cacheDir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-visual-"));
+  try {
+    const clip = tinyClip({ frames: 2, height: 32, width: 64, duration: 1 });
+    const spec = { policy: { training: "full", freezeVision: true } } as const;
+    const embed = () =>
+      withPolicy(checkpointDir("policy/qwen3-vl"), spec, ({ policy }) => {
+        const prepared = prepareVisual({ kind: "video", clip }, policy.config);
+        return visualEmbedding({ ...policy, visualStore: createVisualStore(cacheDir, "a") }, prepared);
+      });
+    const first = await embed();
+    assert.equal(first.length, 2 * 3 * 32, "two tokens; an embedding and two features of 32 each");
+    const marked = first.map((x) => x + 1);
+    await createVisualStore(cacheDir, "a").write("fixed/2x32x64/1", marked);
+    assert.deepEqual(await embed(), marked);
   } finally {
     fs.rmSync(cacheDir, { recursive: true, force: true });
   }
