@@ -1,3 +1,4 @@
+import type { ShownVideo } from "./video.ts";
 import type { RunSpec } from "./spec.ts";
 import type { ErrorData } from "./errors.ts";
 import type { ParsedAnswer, Segment, TaskId, Truth } from "./tasks.ts";
@@ -316,13 +317,12 @@ export interface EvaluatedSample {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-export interface AskedQuestion {
+export interface AskedQuestion extends ShownVideo {
   readonly task: TaskId;
   readonly question: string;
   readonly options?: readonly string[] | undefined;
   readonly truth: Truth;
   readonly durationSec: number | null;
-  readonly videoPath: string;
   readonly categories?: Readonly<Record<string, string>> | undefined;
 }
 

@@ -32,7 +32,7 @@ async function question(
 ): Promise<Html> {
   const { truth, durationSec, videoPath } = asked;
   const nearSec = shownTimes(truth, answers);
-  const { frames, problem } = await framesAt(videoPath, {
+  const { frames, problem } = await framesAt(asked, {
     count: framesOfExample,
     ...(nearSec === undefined ? {} : { nearSec }),
   });

@@ -1,11 +1,12 @@
 import fs from "node:fs/promises";
 import { UserError } from "../../protocol/errors.ts";
 import type { VideoSpec } from "../../protocol/spec.ts";
+import type { ShownVideo } from "../../protocol/video.ts";
 import { videoSchema } from "../../protocol/spec.ts";
 import type { FfmpegSource } from "../video/probe.ts";
 import { openClip, openFrameFiles } from "../video/frameCache.ts";
 
-/** A frame for people, at a time of the video. */
+/** A frame for people, at a time of what is shown of the video. */
 export interface ReportFrame {
   readonly timestampSec: number;
   /** data:image/jpeg;base64,… */
@@ -16,7 +17,7 @@ export interface ReportFrame {
 
 /** Frames nearest to the times, or why there are none. */
 export type FramesAt = (
-  videoPath: string,
+  shown: ShownVideo,
   times: { readonly count: number; readonly nearSec?: readonly number[] },
 ) => Promise<{ readonly frames: readonly ReportFrame[]; readonly problem: string | null }>;
 
@@ -37,9 +38,9 @@ export function createFrames(options: ReportFramesOptions): FramesAt {
   const { cacheDir, ffmpeg, signal } = options;
   const video = reportVideo(options.video);
   let bytesLeft = options.maxBytes ?? 6e6;
-  return async (videoPath, { count, nearSec }) => {
+  return async ({ videoPath, clip, frameRate }, { count, nearSec }) => {
     try {
-      const { seen } = await openClip({ path: videoPath, video, ffmpeg, cacheDir, signal });
+      const { seen } = await openClip({ path: videoPath, clip, frameRate, video, ffmpeg, cacheDir, signal });
       const files = await openFrameFiles({ seen, ffmpeg, cacheDir, signal });
       const chosen = chooseFrames(seen.timestampsSec, count, nearSec);
       const frames: ReportFrame[] = [];

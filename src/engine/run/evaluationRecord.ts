@@ -1,3 +1,4 @@
+import { shownVideo } from "../../protocol/video.ts";
 import { createHash } from "node:crypto";
 import type { ErrorData } from "../../protocol/errors.ts";
 import { recordVersion } from "../../protocol/records.ts";
@@ -82,8 +83,9 @@ function evaluateExample(
   return { samples, record };
 }
 
-function askedOf({ task, question, options, truth, durationSec, videoPath, categories }: Example): AskedQuestion {
-  return { task, question, options, truth, durationSec, videoPath, categories };
+function askedOf(example: Example): AskedQuestion {
+  const { task, question, options, truth, durationSec, categories } = example;
+  return { task, question, options, truth, durationSec, ...shownVideo(example), categories };
 }
 
 function describeDataset(

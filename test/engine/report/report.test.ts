@@ -124,9 +124,15 @@ test("frames of the video itself with time lines and boxes, limited in number an
     video: null,
     maxBytes: 1000,
   });
-  const { problem } = await frames(path.resolve("examples/big-buck-bunny/videos/big-buck-bunny.mp4"), { count: 4 });
+  const videoPath = path.resolve("examples/big-buck-bunny/videos/big-buck-bunny.mp4");
+  const { problem } = await frames({ videoPath }, { count: 4 });
   assert.equal(problem, "The report holds no more images.");
-  assert.match((await frames("/nowhere.mp4", { count: 4 })).problem ?? "", /nowhere|no such/i);
+  assert.match((await frames({ videoPath: "/nowhere.mp4" }, { count: 4 })).problem ?? "", /nowhere|no such/i);
+  // Of a clip, the times count from its start.
+  const all = createFrames({ ffmpeg: () => locateFfmpeg(), cacheDir: path.join(dir, "cache"), video: null });
+  const clip = { startSec: 10, endSec: 14 };
+  const times = (await all({ videoPath, clip }, { count: 8 })).frames.map(({ timestampSec }) => timestampSec);
+  assert.ok(times.length === 8 && times.every((sec) => sec >= 0 && sec <= 4.1), times.join());
 });
 
 test("published scores stand only beside the benchmark that they are of", async () => {
