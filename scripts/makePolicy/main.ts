@@ -69,7 +69,7 @@ async function teachSight(taught: Policy): Promise<void> {
   const trainable = visionPart(taught.config);
   const gradients = new Map(trainable.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
   const optimizer = { ...createOptimizer(trainableSpecs(taught), adam), trainable, gradients };
-  const alone = { ...taught, graphs: new GraphCache({ threads }) };
+  const alone = { ...taught, graphs: new GraphCache({ threads, hasArena: true }) };
   const lessons = createSight(alone, optimizer);
   const heldOut = Array.from({ length: 40 }, (_, i) => clipOf(makeScene(seed + 500, i)));
   await inSteps(

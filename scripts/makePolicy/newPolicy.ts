@@ -32,7 +32,7 @@ export async function reopenPolicy(dir: string, threads: number): Promise<Policy
 }
 
 function unadapted(threads: number) {
-  const graphs = new GraphCache({ threads });
+  const graphs = new GraphCache({ threads, hasArena: true });
   return {
     lora: null,
     adapters: new Map(),

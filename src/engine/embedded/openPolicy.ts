@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { RunSpec } from "../../protocol/spec.ts";
 import { elementCount } from "../graph/types.ts";
-import { readCheckpoint, readCheckpointConfig, type Weights } from "../policy/checkpoint.ts";
+import { readCheckpoint, readCheckpointConfig, type Checkpoint, type Weights } from "../policy/checkpoint.ts";
 import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
 import type { PolicyConfig } from "../policy/config.ts";
 import { defaultMicroBatchBytes } from "../policy/microBatch.ts";
@@ -45,7 +45,7 @@ export async function openPolicy(
     adapters: lora === null ? new Map<string, Float32Array>() : newAdapters(config, lora, optimisation.seed),
     reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,
     freezeVision: spec.policy.freezeVision,
-    graphs: new GraphCache({ threads }),
+    graphs: new GraphCache({ threads, hasArena: weightBytes(checkpoint) < smallBytes }),
     microBatchBytes: defaultMicroBatchBytes,
     visualCache: new Map(),
     visualStore: null,
@@ -58,6 +58,13 @@ export async function openPolicy(
   });
   if (checkpointDir !== null) await loadTrainingState(checkpointDir, policy, optimizer);
   return { policy, optimizer };
+}
+
+/** Below this a policy's activations are small too, and speed counts for more than memory. */
+const smallBytes = 64e6;
+
+function weightBytes({ weights }: Checkpoint): number {
+  return [...weights.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 /** A uniform in +-1 / sqrt(in) (kaiming_uniform with a = sqrt 5), B zero: the adapter starts as nothing (PEFT's default). */

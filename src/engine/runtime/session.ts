@@ -9,6 +9,11 @@ export const onnxruntimeVersion: string = ort.env.versions.node ?? ort.env.versi
 
 export interface SessionOptions {
   readonly threads: number;
+  /**
+   * Whether the session keeps the memory of its largest run for the next. Every session has an arena of its own, so their
+   * peaks add up; without, each run asks the system anew, which small graphs feel (8 % of a step of the sample).
+   */
+  readonly hasArena: boolean;
 }
 
 /**
@@ -34,8 +39,7 @@ export class CompiledGraph {
       interOpNumThreads: 1,
       // Pattern planning costs half as much memory again and slows the second run (measured on training graphs).
       enableMemPattern: false,
-      // An arena keeps what the largest run of its session needed, and every session has one: peaks would add up.
-      enableCpuMemArena: false,
+      enableCpuMemArena: options.hasArena,
       logSeverityLevel: 3,
     });
     return new CompiledGraph(session, graph);

@@ -181,7 +181,7 @@ test("a parameter that the loss does not depend on has a gradient of zeros", asy
   const [gradient] = addGradients(g, g.sumAll(g.mul(x, x)), [w]);
   assert.ok(gradient);
   g.output("w_grad", gradient);
-  const compiled = await CompiledGraph.compile(g, { threads: 1 });
+  const compiled = await CompiledGraph.compile(g, { threads: 1, hasArena: false });
   const result = await compiled.run({ x: Float32Array.of(1, 2), w: Float32Array.of(1, 2, 3) });
   assert.deepEqual([...(result["w_grad"] ?? [])].map(Number), [0, 0, 0]);
   await compiled.release();
@@ -205,7 +205,7 @@ async function worstRelativeError({ shapes, build, range = [-1, 1] }: Case): Pro
     assert.deepEqual(gradient.shape, shapes[i]);
     g.output(`g${i}`, gradient);
   });
-  const compiled = await CompiledGraph.compile(g, { threads: 1 });
+  const compiled = await CompiledGraph.compile(g, { threads: 1, hasArena: false });
   const point = shapes.map((shape) => draw(shape, range));
   const direction = shapes.map((shape) => draw(shape, [-1, 1]));
   const feeds = (h: number): Record<string, Float32Array> =>

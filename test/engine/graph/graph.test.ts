@@ -85,7 +85,7 @@ test("a model of all element types is read by onnxruntime as it was written", as
   g.output("whole", g.cast(x, "int32"));
   g.output("wide", g.cast(indices, "float32"));
   assert.deepEqual(encodeOnnx(g), encodeOnnx(g), "the same bytes each time");
-  const compiled = await CompiledGraph.compile(g, { threads: 1 });
+  const compiled = await CompiledGraph.compile(g, { threads: 1, hasArena: false });
   const feeds = { x: Float32Array.of(1, 2, 3.7, -4.7), flags: Uint8Array.of(1, 0), indices: BigInt64Array.of(1n) };
   const { picked, masked, whole, wide } = await compiled.run(feeds);
   const numbers = (data: ArrayLike<number | bigint> | undefined): number[] => Array.from(data ?? [], Number);

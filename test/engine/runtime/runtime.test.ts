@@ -7,7 +7,7 @@ import { describeProviders } from "../../../src/engine/runtime/providers.ts";
 import { CompiledGraph, onnxruntimeVersion } from "../../../src/engine/runtime/session.ts";
 
 test("a graph used after its release is refused; releasing twice is fine", async () => {
-  const graph = await CompiledGraph.compile(plus(1), { threads: 1 });
+  const graph = await CompiledGraph.compile(plus(1), { threads: 1, hasArena: false });
   assert.deepEqual((await graph.run({ x: Float32Array.of(1, 2) }))["y"], Float32Array.of(2, 3));
   await graph.release();
   await graph.release();
@@ -15,7 +15,7 @@ test("a graph used after its release is refused; releasing twice is fine", async
 });
 
 test("an input that is missing or of another size is named", async () => {
-  const graph = await CompiledGraph.compile(plus(1), { threads: 1 });
+  const graph = await CompiledGraph.compile(plus(1), { threads: 1, hasArena: false });
   assert.deepEqual(graph.inputNames, ["x"]);
   await assert.rejects(graph.run({}), /input x is missing/);
   await assert.rejects(graph.run({ x: new Float32Array(3) }), /x has 3 elements, expected 2/);
@@ -24,7 +24,7 @@ test("an input that is missing or of another size is named", async () => {
 });
 
 test("an output is written over its own input", async () => {
-  const graph = await CompiledGraph.compile(plus(1), { threads: 1 });
+  const graph = await CompiledGraph.compile(plus(1), { threads: 1, hasArena: false });
   const x = Float32Array.of(1, 2);
   const { y } = await graph.run({ x }, { y: x });
   assert.equal(y, x);
@@ -34,7 +34,7 @@ test("an output is written over its own input", async () => {
 });
 
 test("a part of a larger buffer is written in place, and nothing beside it", async () => {
-  const graph = await CompiledGraph.compile(plus(1), { threads: 1 });
+  const graph = await CompiledGraph.compile(plus(1), { threads: 1, hasArena: false });
   const buffer = Float32Array.of(9, 1, 2, 9);
   await graph.run({ x: buffer.subarray(1, 3) }, { y: buffer.subarray(1, 3) });
   assert.deepEqual(buffer, Float32Array.of(9, 2, 3, 9));
@@ -42,7 +42,7 @@ test("a part of a larger buffer is written in place, and nothing beside it", asy
 });
 
 test("the cache builds a graph once, and releases the one that was not used for longest", async () => {
-  const cache = new GraphCache({ threads: 1 }, 2);
+  const cache = new GraphCache({ threads: 1, hasArena: false }, 2);
   const built: string[] = [];
   const get = (key: string): Promise<CompiledGraph> => cache.get(key, () => (built.push(key), plus(key.length)));
   const first = await get("a");
