@@ -60,7 +60,7 @@ export async function evaluateModel(
     const checkpointDir = checkpoint === undefined ? null : path.resolve(checkpoint);
     const threads = os.availableParallelism();
     const { spec, baseDir } = loaded;
-    const info = await backend.open({ spec, baseDir, checkpointDir, cacheDir, ffmpegPath, threads });
+    const info = await backend.open({ spec, baseDir, checkpointDir, cacheDir, ffmpegPath, threads, trains: false });
     const variants = await openVariants(job, await describePolicy(spec, checkpointDir, info));
     if (!(await answerAll(backend, variants, job, terminal, interrupts.stop))) throw cancelled(outDir);
     return await scoreVariants(job, variants);
