@@ -34,6 +34,8 @@ export interface TextConfig {
   readonly ropeTheta: number;
   /** Rotary frequencies that turn with time, height and width; sums to headDim / 2. */
   readonly mropeSection: readonly number[];
+  /** Most tokens of a prompt with its completion (max_position_embeddings); null where the file does not say. */
+  readonly contextLength: number | null;
 }
 
 export interface VisionConfig {
@@ -68,6 +70,7 @@ const textSchema = z
     num_attention_heads: z.int().positive(),
     num_key_value_heads: z.int().positive(),
     head_dim: z.int().positive().nullish(),
+    max_position_embeddings: z.int().positive().nullish(),
     rms_norm_eps: z.number().default(1e-6),
     rope_theta: z.number().nullish(),
     rope_scaling: rope.nullish(),
@@ -132,6 +135,7 @@ export function readPolicyConfig(json: unknown, file: string): PolicyConfig {
       rmsNormEps: text.rms_norm_eps,
       ropeTheta: ropeParameters.rope_theta ?? text.rope_theta ?? 1_000_000,
       mropeSection: ropeParameters.mrope_section,
+      contextLength: text.max_position_embeddings ?? null,
     },
     vision: { ...top.vision_config, design: architecture.vision },
     videoTokenId: top.video_token_id,

@@ -1,3 +1,4 @@
+import { UserError } from "../../protocol/errors.ts";
 import type { Clip } from "../video/clip.ts";
 import type { PolicyConfig } from "./config.ts";
 import { masked } from "./policyGraph.ts";
@@ -56,7 +57,10 @@ export function preparePrompt(
   return prepareContent(content, tokenizer, config);
 }
 
-/** @param content of the user turn: videos, images and texts in the order in which the policy reads them */
+/**
+ * @param content of the user turn: videos, images and texts in the order in which the policy reads them
+ * @throws UserError as encodePrompt; "bad-video" when the prompt is longer than the policy's context
+ */
 export function prepareContent(
   content: readonly ContentPart[],
   tokenizer: PolicyTokenizer,
@@ -69,7 +73,23 @@ export function prepareContent(
     const tokens = visualTokensOf(prepareVisual(part, config), config);
     return { kind: part.kind, tokens, timestamps: timestampTexts(part, config) };
   });
-  return prepareTokens(tokenizer.encodePrompt(turn), visuals, config);
+  const ids = tokenizer.encodePrompt(turn);
+  requireContext(ids, config);
+  return prepareTokens(ids, visuals, config);
+}
+
+/** @throws UserError "bad-video" when a prompt is longer than the policy has positions for: its own rollouts fail, not the run */
+function requireContext(ids: readonly number[], config: PolicyConfig): void {
+  const { contextLength } = config.text;
+  if (contextLength === null || ids.length < contextLength) return;
+  const visual = ids.filter((id) => isVisualToken(id, config)).length;
+  throw new UserError({
+    code: "bad-video",
+    message:
+      `the prompt has ${ids.length} tokens, ${visual} of them visual; ` +
+      `the policy's context holds ${contextLength} (max_position_embeddings), completion included.`,
+    hint: "Lower video.maxFrames or video.maxPixels, or ask about a part of the video.",
+  });
 }
 
 /** @param ids prompt tokens with the tokens of the visuals, in order */

@@ -42,6 +42,8 @@ export async function readTokenizer(dir: string, config: PolicyConfig): Promise<
   const { file, text } = await chatTemplate(dir, settings);
   const template = used(file, () => new Template(text));
   const encode = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
+  const textOf = (id: number): string => tokenizer.decode([id], { skip_special_tokens: false });
+  requireVisualTokens(tokenizerFile, config, (id) => encode(textOf(id)));
   return {
     encode,
     decode: (ids) =>
@@ -55,10 +57,24 @@ export async function readTokenizer(dir: string, config: PolicyConfig): Promise<
         part.kind === "text" ? { type: "text", text: part.text } : { type: part.kind },
       );
       const turn = template.render({ messages: [{ role: "user", content: parts }], add_generation_prompt: true });
-      const textOf = (id: number): string => tokenizer.decode([id], { skip_special_tokens: false });
       return expandVisuals(turn, content, { file, encode, textOf, config });
     },
   };
+}
+
+/** The tokenizer of a text-only model has the architecture's vocabulary size, but no tokens for what is seen. */
+function requireVisualTokens(file: string, config: PolicyConfig, again: (id: number) => readonly number[]): void {
+  const named = { video_token_id: config.videoTokenId, image_token_id: config.imageTokenId };
+  for (const [key, id] of Object.entries(named)) {
+    const ids = again(id);
+    if (ids.length === 1 && ids[0] === id) continue;
+    throw new UserError({
+      code: "bad-checkpoint",
+      where: file,
+      message: `the tokenizer has no token ${id}, which config.json names as ${key}.`,
+      hint: "Copy tokenizer.json and tokenizer_config.json from the model's published checkpoint.",
+    });
+  }
 }
 
 interface TurnCoder {

@@ -10,7 +10,8 @@ import { gridOf } from "../../../src/engine/policy/patches.ts";
 import { SafetensorsFile, writeSafetensors, type NamedTensor } from "../../../src/engine/policy/safetensors.ts";
 import { readTokenizer, type TurnPart } from "../../../src/engine/policy/tokenizer.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
-import { checkpointDir, readJson } from "./tinyPolicy.ts";
+import { preparePrompt } from "../../../src/engine/policy/preparedPrompt.ts";
+import { checkpointDir, readJson, tinyClip } from "./tinyPolicy.ts";
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-checkpoint-"));
 after(() => fs.rmSync(root, { recursive: true, force: true }));
@@ -288,6 +289,31 @@ describe("the tokenizer", () => {
     fs.writeFileSync(path.join(dir, "chat_template.jinja"), "{{ messages[0]['role'] }}");
     const blind = await readTokenizer(dir, config);
     assert.throws(() => blind.encodePrompt(asked("When?")), says(/chat_template\.jinja: .*no place for a video/));
+  });
+
+  test("a tokenizer of a text-only model, without the tokens of what is seen, is refused", async () => {
+    const dir = copyOf(tied);
+    changeJson(dir, "tokenizer.json", (json) => ({
+      ...json,
+      // SAFETY: the fixture's own file.
+      added_tokens: (json["added_tokens"] as { content: string }[]).filter(({ content }) => !content.includes("video")),
+    }));
+    const message = new RegExp(`tokenizer\\.json: .*no token ${config.videoTokenId}, .*video_token_id`);
+    await assert.rejects(readTokenizer(dir, config), says(message));
+  });
+
+  test("a prompt that the policy has no positions for fails by itself, with its numbers", async () => {
+    const tokenizer = await readTokenizer(tied, config);
+    const clip = tinyClip({ frames: 4, height: 56, width: 56, duration: 2 });
+    const { ids, visualTokens } = preparePrompt("When?", clip, tokenizer, config);
+    const short = { ...config, text: { ...config.text, contextLength: ids.length } };
+    assert.throws(
+      () => preparePrompt("When?", clip, tokenizer, short),
+      (error) =>
+        UserError.is(error, "bad-video") &&
+        error.message.includes(`${ids.length} tokens, ${visualTokens} of them visual`) &&
+        error.hint?.includes("video.maxFrames") === true,
+    );
   });
 
   test("text goes to tokens and back, byte by byte where the vocabulary has no word", async () => {
