@@ -1,6 +1,7 @@
 import type { GraphCache } from "../runtime/graphCache.ts";
 import type { CompiledGraph, Feeds } from "../runtime/session.ts";
 import { weightOf, type Checkpoint, type Weights } from "./checkpoint.ts";
+import { concatenated } from "./concatenated.ts";
 import type { PolicyConfig } from "./config.ts";
 import { adapterSpecs, type LoraConfig } from "./lora.ts";
 import { parameterSpecs } from "./parameters.ts";
@@ -64,17 +65,9 @@ export async function promptVisuals(
   visuals: readonly PreparedVisual[],
   which: "policy" | "reference" = "policy",
 ): Promise<Float32Array> {
-  const [first, ...rest] = visuals;
-  if (first !== undefined && rest.length === 0) return visualEmbedding(policy, first, which);
   const parts: Float32Array[] = [];
   for (const visual of visuals) parts.push(await visualEmbedding(policy, visual, which));
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let start = 0;
-  for (const part of parts) {
-    whole.set(part, start);
-    start += part.length;
-  }
-  return whole;
+  return concatenated(parts);
 }
 
 /** Embedding of a visual, [visualTokens, visualWidth]; computed once while the vision tower is fixed. */

@@ -1,3 +1,4 @@
+import { concatenated } from "./concatenated.ts";
 import type { Value } from "../graph/types.ts";
 import type { VisionConfig } from "./config.ts";
 import { patchify, patchPositions } from "./patches.ts";
@@ -201,16 +202,4 @@ function inGridOrder(p: PolicyGraph, merged: Value, order: readonly number[]): V
 
 function int64(p: PolicyGraph, data: readonly number[]): Value {
   return p.g.tensor(BigInt64Array.from(data, BigInt), [data.length]);
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first;
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let start = 0;
-  for (const part of parts) {
-    whole.set(part, start);
-    start += part.length;
-  }
-  return whole;
 }

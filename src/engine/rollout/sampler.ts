@@ -1,4 +1,5 @@
 import type { FinishReason } from "../../protocol/records.ts";
+import { concatenated } from "../policy/concatenated.ts";
 import { buildDecodeStep } from "../policy/decodeStep.ts";
 import { weightFeeds, type Policy } from "../policy/policy.ts";
 import { masked } from "../policy/policyGraph.ts";
@@ -278,14 +279,4 @@ function alternativesOf({ tokens, top }: Row): Completion["alternatives"] {
     tokens_TN: Int32Array.from(top, ({ token }) => token),
     logprobs_TN: Float32Array.from(top, ({ logprob }) => logprob),
   };
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }
