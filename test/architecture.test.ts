@@ -34,7 +34,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "src/engine/sft": ["policy", "graph"],
   "src/engine/evaluate": ["tasks", "metrics", "data"],
   "src/engine/report": ["evaluate", "metrics", "store", "video"],
-  "src/engine/run": ["grpo", "score", "evaluate", "tasks", "rewards", "metrics", "data", "store"],
+  "src/engine/run": ["grpo", "score", "evaluate", "tasks", "rewards", "metrics", "data", "store", "video"],
   "src/engine/embedded": ["run", "grpo", "sft", "rollout", "policy", "runtime", "graph", "video"],
   "src/engine/samples": ["video"],
   "src/engine/server": [

@@ -16,6 +16,7 @@ export const errorCodes = [
   "backend-died", // the backend process ended unexpectedly
   "bad-reward", // a reward file cannot be loaded, or has no such function
   "reward-failed", // a reward raised and the spec says to stop
+  "judge-failed", // the judge of an evaluation does not answer
   "diverged", // loss or gradient is not finite
   "not-found",
   "unsupported",

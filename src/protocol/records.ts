@@ -118,7 +118,7 @@ export interface TimingsRecord {
   readonly version: number;
   readonly step: number;
   readonly stepSec: number;
-  readonly decodeSec: number; // video
+  readonly decodeSec: number; // until the clips were there; part of sampleSec
   readonly sampleSec: number;
   readonly rewardSec: number;
   readonly updateSec: number;

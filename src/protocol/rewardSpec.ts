@@ -14,7 +14,7 @@ const common = {
 
 const ofNoOptions = ["format", "tiou", "box-iou", "accuracy", "tiou-boundary"] as const;
 
-/** A built-in reward that asks an OpenAI-compatible server. */
+/** What asks an OpenAI-compatible server: some built-in rewards, and the judge of an evaluation. */
 const judge = {
   endpoint: z
     .url({ protocol: /^https?$/ })
@@ -29,7 +29,7 @@ const judge = {
     .int()
     .min(1)
     .default(100_000)
-    .describe("Budget of a run: after so many requests the reward fails instead of asking."),
+    .describe("Budget: after so many requests of a run or an evaluation it fails instead of asking."),
   concurrency: z.int().min(1).max(64).default(4).describe("Requests under way at once."),
   requestTimeoutMs: z.int().min(100).default(60_000).describe("Time that one answer may take."),
   retries: z
@@ -117,6 +117,9 @@ const workspaceReward = z.strictObject({
 export const rewardSchema = z.union([z.discriminatedUnion("name", builtIns), workspaceReward]);
 export type RewardSpec = z.output<typeof rewardSchema>;
 export type WorkspaceReward = z.output<typeof workspaceReward>;
+/** The judge of an evaluation. */
+export const judgeSchema = z.strictObject(judge);
+export type JudgeSpec = z.output<typeof judgeSchema>;
 export type BuiltInReward = Exclude<RewardSpec, WorkspaceReward>;
 export type BuiltInRewardName = BuiltInReward["name"];
 

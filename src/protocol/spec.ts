@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { rewardKey, rewardSchema } from "./rewardSpec.ts";
+import { judgeSchema, rewardKey, rewardSchema } from "./rewardSpec.ts";
 import { taskIds } from "./tasks.ts";
 
 /**
@@ -224,6 +224,11 @@ const evaluate = z
       })
       .default({ temperature: 0, topP: 1, topK: 0 }),
     data: z.array(dataset).default([]),
+    judge: judgeSchema
+      .optional()
+      .describe(
+        "Server that compares captions with the true ones, event by event: event-recall, event-precision, event-f1.",
+      ),
   })
   .default({ atStart: true, everySteps: 0, atEnd: true, sampling: { temperature: 0, topP: 1, topK: 0 }, data: [] })
   .describe("Held-out data that the policy is scored on.");

@@ -50,7 +50,11 @@ function compare(): void {
   }
   const found = new Map<string, Measured[]>();
   for (let turn = 0; turn < Number(values.turns); turn++)
-    for (const [name, measure] of variants) found.set(name, [...(found.get(name) ?? []), measure()]);
+    for (const [name, measure] of variants) {
+      const measured = measure();
+      console.error(`${name}: ${row([measured])}`);
+      found.set(name, [...(found.get(name) ?? []), measured]);
+    }
   console.log(
     `\n| ${describe(usual)} | step | first step | peak memory | where the time goes |\n|---|---|---|---|---|`,
   );
@@ -85,7 +89,8 @@ function measureOurs(shape: StepShape): Measured {
 }
 
 function measurePython(python: string, shape: StepShape, args: readonly string[]): Measured {
-  return readLast(execFileSync(python, ["test/bench/grpoStep/reference.py", write(shape), ...args]));
+  const env = { ...process.env, TRANSFORMERS_VERBOSITY: "error", HF_HUB_DISABLE_PROGRESS_BARS: "1" };
+  return readLast(execFileSync(python, ["test/bench/grpoStep/reference.py", write(shape), ...args], { env }));
 }
 
 function write(shape: StepShape): string {

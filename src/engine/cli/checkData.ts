@@ -2,7 +2,7 @@ import { readTemplates } from "../data/templates.ts";
 import { specFinding, type LintFinding } from "../lint/finding.ts";
 import { lintData } from "../lint/lintData.ts";
 import { loadCheckedSpec } from "../server/checkSpec.ts";
-import { probeVideos, readDatasets, videosOf } from "../server/dataFacts.ts";
+import { pixelFactorOfSpec, probeVideos, readDatasets, videosOf } from "../server/dataFacts.ts";
 import { checkNamedFiles } from "../server/namedFiles.ts";
 import { placeFindings } from "../server/placeFindings.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
@@ -20,7 +20,9 @@ export async function checkData(input: CommandInput): Promise<ExitStatus> {
   const shown = videosOf(datasets, null).all;
   const onProgress = (done: number): void =>
     terminal.showLive(`${formatBar(done / shown.length, 24)}  video ${done}/${shown.length}`);
-  const videos = await probeVideos({ shown, video: spec.video, ffmpeg: () => locateFfmpeg(), onProgress });
+  const pixelFactor = await pixelFactorOfSpec(spec, baseDir);
+  const ffmpeg = (): ReturnType<typeof locateFfmpeg> => locateFfmpeg();
+  const videos = await probeVideos({ shown, video: spec.video, pixelFactor, ffmpeg, onProgress });
   terminal.showLive("");
   const templates = readTemplates(spec.prompts, baseDir);
   const findings: LintFinding[] = [

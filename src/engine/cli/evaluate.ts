@@ -1,9 +1,11 @@
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { EvaluationRecord } from "../../protocol/records.ts";
+import type { RunSpec } from "../../protocol/spec.ts";
 import type { LoadedSpec } from "../data/specFile.ts";
 import { makeEvaluationRecord } from "../run/evaluationRecord.ts";
 import { readRunData, type RunData } from "../run/runData.ts";
+import { createCaptionJudge, type CaptionJudge } from "../score/captionJudge.ts";
 import { loadCheckedSpec } from "../server/checkSpec.ts";
 import { videoRftVersion } from "../server/version.ts";
 import { writeEvaluationFile } from "../store/answers.ts";
@@ -13,6 +15,7 @@ import { evaluationOptions, withChosenDatasets, type EvaluationOptions } from ".
 import { quote } from "./followRun.ts";
 import { evaluationDocument, formatEvaluation } from "./evaluationText.ts";
 import { readPredictions } from "./predictions.ts";
+import { terminalSettings } from "./runCommands.ts";
 
 /** An evaluation with one kind of prompts. */
 export interface NamedEvaluation {
@@ -93,6 +96,7 @@ async function evaluatePredictions(input: CommandInput, job: EvaluationJob, file
     data,
     datasets: loaded.spec.evaluate.data,
     parser: options.parser,
+    judge: judgeOf(loaded.spec),
     answerTo: (example) => ({ completions: (answers.get(example) ?? []).map((text) => ({ text })) }),
     settings: {
       predictions: path.resolve(file),
@@ -103,6 +107,11 @@ async function evaluatePredictions(input: CommandInput, job: EvaluationJob, file
     },
   });
   return { name: "", record };
+}
+
+/** The judge of the specification, if it names one. */
+export function judgeOf({ evaluate }: RunSpec): CaptionJudge | null {
+  return evaluate.judge === undefined ? null : createCaptionJudge(evaluate.judge, terminalSettings().cacheDir);
 }
 
 /** What the evaluated examples are: hash of the annotations, and how many of them. */

@@ -19,7 +19,7 @@ import { ownFolder } from "../store/folderOwner.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import type { CommandInput } from "./command.ts";
 import type { EvaluationJob, NamedEvaluation } from "./evaluate.ts";
-import { datasetSettings } from "./evaluate.ts";
+import { datasetSettings, judgeOf } from "./evaluate.ts";
 import type { PromptVariant } from "./evaluationOptions.ts";
 import { terminalSettings } from "./runCommands.ts";
 import type { Terminal } from "./terminal.ts";
@@ -181,6 +181,7 @@ async function scoreVariants(job: EvaluationJob, variants: readonly VariantRun[]
       datasets: job.loaded.spec.evaluate.data,
       answerTo: (example) => answers.get(example),
       parser: job.options.parser,
+      judge: judgeOf(job.loaded.spec),
       settings: { ...settings, seen: rangesOf(seen) },
     });
     evaluations.push({ name, record });

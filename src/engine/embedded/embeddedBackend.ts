@@ -34,6 +34,7 @@ import { accumulateTarget, type SftTarget } from "../sft/sftStep.ts";
 import { createClipLoader, type ClipLoader } from "../video/clipLoader.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import { openPolicy, type OpenedPolicy } from "./openPolicy.ts";
+import { pixelFactorOf } from "./pixelFactor.ts";
 import { savePolicy } from "./savePolicy.ts";
 
 interface Opened extends OpenedPolicy {
@@ -92,17 +93,15 @@ async function open(params: OpenBackend): Promise<Opened> {
   const { spec, baseDir, checkpointDir, threads, cacheDir, ffmpegPath } = params;
   const ffmpeg = await locateFfmpeg({ settingPath: ffmpegPath });
   const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads, params.trains ?? true);
-  const policyHash = await hashCheckpoint(policy.checkpoint.dir);
+  const policyHash = await hashCheckpoint(policy.checkpoint.dir, cacheDir);
   // Another version of the runtime may round otherwise.
   const tower = `${policyHash} ${onnxruntimeVersion} ${process.arch} ${threads}`;
-  const { patchSize, spatialMergeSize } = policy.config.vision;
-  const pixelFactor = patchSize * spatialMergeSize;
   return {
     policy: { ...policy, visualStore: createVisualStore(cacheDir, tower) },
     optimizer,
     params,
     policyHash,
-    clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video, pixelFactor }),
+    clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video, pixelFactor: pixelFactorOf(policy.config) }),
     visualsOfStep: new Map(),
   };
 }
@@ -116,6 +115,7 @@ async function describe({ policy, optimizer, params, policyHash }: Opened): Prom
     onnxruntime: onnxruntimeVersion,
     ffmpeg: ffmpeg.version,
     policyHash,
+    pixelFactor: pixelFactorOf(policy.config),
     parameters: [...policy.checkpoint.weights.values()].reduce((sum, data) => sum + data.length, 0),
     trainableParameters: count(optimizer.trainable),
   };
@@ -126,7 +126,7 @@ async function sample(opened: Opened, params: SampleParams, kept: Map<string, Ke
   const prepared = await prepareAll(opened, params.prompts);
   const ready = params.prompts.flatMap((request, i) => {
     const prompt = prepared[i];
-    return prompt === undefined || "code" in prompt ? [] : [{ request, prompt }];
+    return prompt === undefined || "code" in prompt ? [] : [{ request, ...prompt }];
   });
   const requests: Required<GroupRequest>[] = [];
   for (const { request, prompt } of ready)
@@ -134,9 +134,9 @@ async function sample(opened: Opened, params: SampleParams, kept: Map<string, Ke
   const options = { ...params.sampling, groupSize: params.groupSize };
   const sampled = requests.length === 0 ? [] : await sampleGroups(policy, requests, options);
   const byKey = new Map(
-    ready.map(({ request, prompt }, i) => [
+    ready.map(({ request, prompt, decodeSec }, i) => [
       request.key,
-      { prompt, completions: sampled[i] ?? [], kv: requests[i]?.kv ?? null },
+      { prompt, decodeSec, completions: sampled[i] ?? [], kv: requests[i]?.kv ?? null },
     ]),
   );
   return params.prompts.map(({ key }, i): SampledGroup => {
@@ -146,9 +146,10 @@ async function sample(opened: Opened, params: SampleParams, kept: Map<string, Ke
       if (failure === undefined || !("code" in failure)) throw new Error("internal: prompt neither sampled nor failed");
       return { ok: false, key, failure };
     }
-    if (params.forTraining) kept.set(key, { ...group, refLogprobs_G_T: null });
+    const { prompt, kv, decodeSec } = group;
+    if (params.forTraining) kept.set(key, { prompt, completions: group.completions, kv, refLogprobs_G_T: null });
     const completions = group.completions.map((c) => ({ ...c, text: policy.tokenizer.decode([...c.tokens_T]) }));
-    return { ok: true, key, video: seenVideo(group.prompt), promptTokens: group.prompt.ids.length, completions };
+    return { ok: true, key, video: seenVideo(prompt), promptTokens: prompt.ids.length, completions, decodeSec };
   });
 }
 
@@ -166,16 +167,24 @@ function withVisualsOfStep({ policy, visualsOfStep }: Opened): Policy {
     : { ...policy, freezeVision: true, visualCache: visualsOfStep, visualStore: null };
 }
 
+interface ReadyPrompt {
+  readonly prompt: PreparedPrompt;
+  /** Seconds until its clip was there. */
+  readonly decodeSec: number;
+}
+
 /** Prompts with their clips; a video that cannot be read becomes its error. */
 async function prepareAll(
   { policy, clips }: Opened,
   requests: readonly (ShownVideo & Pick<PromptRequest, "text">)[],
-): Promise<(PreparedPrompt | ErrorData)[]> {
+): Promise<(ReadyPrompt | ErrorData)[]> {
+  const startMs = performance.now();
   return Promise.all(
     requests.map(async (request) => {
       try {
         const clip = await clips.load(shownVideo(request));
-        return preparePrompt(request.text, clip, policy.tokenizer, policy.config);
+        const decodeSec = (performance.now() - startMs) / 1000;
+        return { prompt: preparePrompt(request.text, clip, policy.tokenizer, policy.config), decodeSec };
       } catch (error) {
         if (UserError.is(error, "bad-video")) return error.toData();
         throw error;
@@ -243,10 +252,10 @@ async function updateOnTargets(opened: Opened, params: SftUpdateParams): Promise
   const failures: { key: string; failure: ErrorData }[] = [];
   const targets: SftTarget[] = [];
   params.targets.forEach(({ key, target }, i) => {
-    const prompt = prepared[i];
-    if (prompt === undefined) return;
-    if ("code" in prompt) failures.push({ key, failure: prompt });
-    else targets.push({ prompt, tokens_G_T: [targetTokens(opened, target)] });
+    const ready = prepared[i];
+    if (ready === undefined) return;
+    if ("code" in ready) failures.push({ key, failure: ready });
+    else targets.push({ prompt: ready.prompt, tokens_G_T: [targetTokens(opened, target)] });
   });
   const tokens = targets.reduce((sum, target) => sum + (target.tokens_G_T[0]?.length ?? 0), 0);
   let loss = 0;

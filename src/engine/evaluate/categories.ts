@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { CategoryScores, ScoreValue } from "../../protocol/records.ts";
 import { bootstrapMeanOfGroups } from "../metrics/bootstrap.ts";
-import { collectScores, scoreColumns, type ScoredExample, type ScoringOptions } from "./scoring.ts";
+import { collectScores, combinedScores, scoreColumns, type ScoredExample, type ScoringOptions } from "./scoring.ts";
 
 /**
  * Scores of each dataset by each of its groupings: Video-MME by duration, MVBench by task, Perception Test by area and by
@@ -59,7 +59,7 @@ async function meanOfCategories(
       options,
     );
   }
-  return means;
+  return { ...means, ...(await combinedScores(groups, options)) };
 }
 
 /** short, medium, long are lengths; anything else is in the order of the alphabet. */

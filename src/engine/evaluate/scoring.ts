@@ -3,7 +3,7 @@ import type { BaselineScores, Scores, ScoreValue } from "../../protocol/records.
 import type { ParsedAnswer, TaskId } from "../../protocol/tasks.ts";
 import type { Example } from "../data/example.ts";
 import type { WeightedValue } from "../metrics/bootstrap.ts";
-import { bootstrapMean, weightedMean } from "../metrics/bootstrap.ts";
+import { bootstrapMean, bootstrapOfMeans, weightedMean } from "../metrics/bootstrap.ts";
 import { mean, unbiasedStd } from "../metrics/statistics.ts";
 import type { Baseline, MetricValues } from "../tasks/task.ts";
 import { tasks } from "../tasks/tasks.ts";
@@ -110,6 +110,25 @@ export async function collectScores(
     await nextTurn();
     const sampleStd = spreads.get(key);
     scores[key] = { ...bootstrapMean(column, options), ...(sampleStd === undefined ? {} : { sampleStd }) };
+  }
+  return { ...scores, ...(await combinedScores([scored], options)) };
+}
+
+/** Scores that combine means of metrics; over several groups of examples, the means of the groups' means. */
+export async function combinedScores(
+  groups: readonly (readonly ScoredExample[])[],
+  options: ScoringOptions,
+): Promise<Record<string, ScoreValue>> {
+  const columns = groups.map(scoreColumns);
+  const taskOf = new Map(groups.flat().map(({ example }) => [example.datasetId, example.task]));
+  const scores: Record<string, ScoreValue> = {};
+  for (const [datasetId, task] of taskOf) {
+    for (const [name, { of, combine }] of Object.entries(tasks[task].combinedScores ?? {})) {
+      const perGroup = columns.map((known) => of.map((metric) => known.get(`${datasetId}/${metric}`) ?? []));
+      if (perGroup.every((group) => group.some((column) => column.length === 0))) continue;
+      await nextTurn();
+      scores[`${datasetId}/${name}`] = bootstrapOfMeans(perGroup, combine, options);
+    }
   }
   return scores;
 }

@@ -2,23 +2,38 @@ import { createHash } from "node:crypto";
 import fs from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { RewardItem } from "../../protocol/reward.ts";
-import {
-  eventRecallQuestion,
-  readEventRecall,
-  similarityOf,
-  similarityTexts,
-  type ChatMessage,
-} from "../rewards/judged.ts";
+import type { RewardItem, RewardOutput } from "../../protocol/reward.ts";
+import type { JudgeSpec } from "../../protocol/rewardSpec.ts";
+import { compareEvents, listEvents, readEntailed, readEvents, type ChatMessage } from "../rewards/events.ts";
+import { eventRecallQuestion, readEventRecall, similarityOf, similarityTexts } from "../rewards/judged.ts";
 import type { JudgedReward } from "../rewards/reward.ts";
 import type { HostOutcome } from "./hostProtocol.ts";
 
 /**
- * Asks an OpenAI-compatible server for the built-in rewards that need one (`/chat/completions`, `/embeddings`). Answers are
- * kept on disk by what was asked, so that a re-score asks nothing twice. Temperature 0.
+ * Asks an OpenAI-compatible server for the built-in rewards that need one, and for the scores of captions
+ * (`/chat/completions`, `/embeddings`). Answers are kept on disk by what was asked, so that nothing is asked twice.
+ * Temperature 0.
  */
 export interface Judge {
   score(spec: JudgedReward, items: readonly RewardItem[]): Promise<HostOutcome[]>;
+  /**
+   * Recall and precision of the events of a caption (see rewards/events.ts).
+   * @throws JudgeError
+   */
+  scoreEvents(spec: JudgeSpec, caption: JudgedCaption): Promise<EventScores>;
+}
+
+export interface JudgedCaption {
+  readonly answer: string;
+  readonly reference: string;
+  /** Of the reference; where there are none, the judge lists them first. */
+  readonly events: readonly string[];
+}
+
+/** Shares in [0, 1]. */
+export interface EventScores {
+  readonly recall: number;
+  readonly precision: number;
 }
 
 export function createJudge(options: JudgeOptions): Judge {
@@ -26,8 +41,8 @@ export function createJudge(options: JudgeOptions): Judge {
   const limiters = new Map<string, Limiter>();
   /** By cache file: completions of a group are compared with the same references, which are asked for once. */
   const inFlight = new Map<string, Promise<unknown>>();
-  const post = async (spec: JudgedReward, route: string, body: object): Promise<unknown> => {
-    const key = `${spec.name} ${spec.endpoint}`;
+  const post = async (spec: Server, route: string, body: object): Promise<unknown> => {
+    const key = `${spec.name ?? ""} ${spec.endpoint}`;
     const limiter = limiters.get(key) ?? new Limiter(spec.concurrency);
     limiters.set(key, limiter);
     return limiter.run(async () => {
@@ -56,8 +71,12 @@ export function createJudge(options: JudgeOptions): Judge {
   };
   return {
     score: (spec, items) => Promise.all(items.map((item) => scoreOne(spec, item, ask))),
+    scoreEvents: (spec, caption) => eventScores(spec, caption, ask),
   };
 }
+
+/** Each name has a budget of its own. */
+type Server = JudgeSpec & { readonly name?: JudgedReward["name"] };
 
 export interface JudgeOptions {
   readonly cacheDir: string;
@@ -67,7 +86,7 @@ export interface JudgeOptions {
 }
 
 interface Question<T> {
-  readonly spec: JudgedReward;
+  readonly spec: Server;
   readonly route: "chat/completions" | "embeddings";
   readonly body: object;
   /** null for what is not the answer that was asked for. */
@@ -77,7 +96,8 @@ interface Question<T> {
 
 type Ask = <T>(question: Question<T>) => Promise<T>;
 
-class JudgeError extends Error {}
+/** The server did not answer, or not what was asked for. */
+export class JudgeError extends Error {}
 
 async function scoreOne(spec: JudgedReward, item: RewardItem, ask: Ask): Promise<HostOutcome> {
   try {
@@ -91,14 +111,43 @@ async function scoreOne(spec: JudgedReward, item: RewardItem, ask: Ask): Promise
 async function recallOf(spec: JudgedReward, item: RewardItem, ask: Ask): Promise<HostOutcome> {
   const question = eventRecallQuestion(item);
   if (question === null) return withoutAnswer(item);
-  const output = await ask({
+  const read = (text: string | null): RewardOutput | null => readEventRecall(text, question.events);
+  return { ok: true, output: await ask(chatQuestion(spec, question.messages, read)) };
+}
+
+/** An answer without events claims nothing: its precision is 1 (AutoDQ). */
+async function eventScores(
+  spec: JudgeSpec,
+  { answer, reference, events }: JudgedCaption,
+  ask: Ask,
+): Promise<EventScores> {
+  const list = (text: string): Promise<readonly string[]> => ask(chatQuestion(spec, listEvents(text), readEvents));
+  const entailedShare = async (listed: readonly string[], description: string): Promise<number> => {
+    const read = (text: string | null) => readEntailed(text, listed.length);
+    const found = await ask(chatQuestion(spec, compareEvents(listed, description), read));
+    return found.entailed / found.events;
+  };
+  const [truth, claimed] = await Promise.all([events.length > 0 ? events : list(reference), list(answer)]);
+  const [recall, precision] = await Promise.all([
+    // A reference without an action is itself what has to be said.
+    entailedShare(truth.length > 0 ? truth : [reference], answer),
+    claimed.length === 0 ? 1 : entailedShare(claimed, reference),
+  ]);
+  return { recall, precision };
+}
+
+function chatQuestion<T>(
+  spec: Server,
+  messages: readonly ChatMessage[],
+  read: (text: string | null) => T | null,
+): Question<T> {
+  return {
     spec,
     route: "chat/completions",
-    body: { model: spec.model, temperature: 0, messages: question.messages },
-    read: (json) => readEventRecall(contentOf(json), question.events),
+    body: { model: spec.model, temperature: 0, messages },
+    read: (json) => read(contentOf(json)),
     problem: "the judge did not answer with the JSON that was asked for",
-  });
-  return { ok: true, output };
+  };
 }
 
 async function similarity(spec: JudgedReward, item: RewardItem, ask: Ask): Promise<HostOutcome> {
@@ -124,7 +173,7 @@ function withoutAnswer({ completion: { parsed } }: RewardItem): HostOutcome {
 }
 
 async function postUntilAnswered(
-  spec: JudgedReward,
+  spec: Server,
   route: string,
   body: object,
   { firstRetryMs = 500, signal }: JudgeOptions,
@@ -143,12 +192,7 @@ type PostResult =
   | { readonly ok: true; readonly json: unknown }
   | { readonly ok: false; readonly problem: string; readonly isWorthRepeating: boolean; readonly waitMs?: number };
 
-async function postOnce(
-  spec: JudgedReward,
-  url: string,
-  body: object,
-  signal: AbortSignal | undefined,
-): Promise<PostResult> {
+async function postOnce(spec: Server, url: string, body: object, signal: AbortSignal | undefined): Promise<PostResult> {
   const key = spec.apiKeyVariable === undefined ? undefined : process.env[spec.apiKeyVariable];
   if (spec.apiKeyVariable !== undefined && key === undefined) {
     return {
@@ -203,7 +247,7 @@ function shorten(text: string | null): string {
   return text === null ? "nothing" : text.length > 200 ? `${text.slice(0, 199)}…` : text;
 }
 
-function cacheFile(cacheDir: string, spec: JudgedReward, route: string, body: object | ChatMessage): string {
+function cacheFile(cacheDir: string, spec: Server, route: string, body: object | ChatMessage): string {
   const hash = createHash("sha256")
     .update(JSON.stringify([spec.endpoint, route, body]))
     .digest("hex");

@@ -4,7 +4,7 @@ import type { Segment } from "../../protocol/tasks.ts";
 import { shownKey } from "../../protocol/video.ts";
 import type { DataProblem, Dataset, Example, JsonPath } from "../data/example.ts";
 import { datasetPath, type DataUse, type LintFinding } from "./finding.ts";
-import { framesFix, mergedPatchPx, pixelsFix } from "./framesFix.ts";
+import { framesFix, pixelsFix } from "./framesFix.ts";
 
 /** Pixels of a frame. */
 export interface FrameSize {
@@ -17,6 +17,8 @@ export interface SeenFrames {
   readonly timestampsSec: readonly number[];
   /** After resizing. */
   readonly size: FrameSize;
+  /** Side of the square of pixels that a visual token of the policy stands for. */
+  readonly tokenPx: number;
 }
 
 /** What probing told of what is shown of a video: its length and times are the clip's. `source` is the size as displayed. */
@@ -153,12 +155,13 @@ function lintBoxes(
     Math.max((box.x1 - box.x0) * seen.size.widthPx, (box.y1 - box.y0) * seen.size.heightPx),
   );
   const smallest = sidesPx.indexOf(Math.min(...sidesPx));
-  const boxPx = sidesPx[smallest] ?? mergedPatchPx;
-  if (boxPx >= mergedPatchPx) return;
-  const fixes = pixelsFix(boxPx, seen.size, source ?? seen.size, video);
+  const { size, tokenPx } = seen;
+  const boxPx = sidesPx[smallest] ?? tokenPx;
+  if (boxPx >= tokenPx) return;
+  const fixes = pixelsFix(boxPx, tokenPx, size, source ?? size, video);
   const message =
-    `The true box ${smallest} is at most ${boxPx.toFixed(1)} px wide and high in frames of ${seen.size.widthPx}x${seen.size.heightPx}, ` +
-    `less than a visual token of ${mergedPatchPx}x${mergedPatchPx} px. ` +
+    `The true box ${smallest} is at most ${boxPx.toFixed(1)} px wide and high in frames of ${size.widthPx}x${size.heightPx}, ` +
+    `less than a visual token of ${tokenPx}x${tokenPx} px. ` +
     (fixes.length > 0 ? 'Raise "maxPixels".' : "The video itself is too small to mend that.");
   report("box-below-patch", message, fixes, fixes.length > 0 ? "warning" : "info");
 }

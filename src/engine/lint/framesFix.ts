@@ -2,8 +2,6 @@ import type { SpecFix } from "../../protocol/diagnostics.ts";
 import type { VideoSpec } from "../../protocol/spec.ts";
 import { setFix } from "./setFix.ts";
 
-/** Side of a visual token in pixels: 2 x 2 patches of 14 (Qwen2.5-VL). */
-export const mergedPatchPx = 28;
 /** Qwen's own limit of frames of a video. */
 const mostFrames = 768;
 
@@ -22,14 +20,15 @@ export function framesFix(spacingSec: number, durationSec: number, video: VideoS
 /** Frames so large that a side of `boxPx` becomes a visual token wide; none where the video itself is too small. */
 export function pixelsFix(
   boxPx: number,
+  tokenPx: number,
   seen: { readonly widthPx: number; readonly heightPx: number },
   source: { readonly widthPx: number; readonly heightPx: number },
   video: VideoSpec,
 ): readonly SpecFix[] {
-  const wanted = seen.widthPx * seen.heightPx * (mergedPatchPx / boxPx) ** 2;
-  const patch = mergedPatchPx * mergedPatchPx;
-  // Both sides are rounded to multiples of a patch, so a little more is needed.
-  const maxPixels = patch * Math.ceil((1.1 * wanted) / patch);
+  const wanted = seen.widthPx * seen.heightPx * (tokenPx / boxPx) ** 2;
+  const token = tokenPx * tokenPx;
+  // Both sides are rounded to multiples of a token's, so a little more is needed.
+  const maxPixels = token * Math.ceil((1.1 * wanted) / token);
   if (wanted > source.widthPx * source.heightPx || maxPixels <= video.maxPixels) return [];
   return [setFix([{ path: ["video", "maxPixels"], value: maxPixels }])];
 }

@@ -47,19 +47,51 @@ export function bootstrapMeanOfGroups(
   groups: readonly (readonly WeightedValue[])[],
   options: BootstrapOptions = {},
 ): ScoreValue {
-  const filled = groups.filter((group) => group.length > 0);
-  if (filled.length === 0) throw new Error("internal: bootstrap of no groups");
+  return bootstrapOfMeans(
+    groups.map((group) => [group]),
+    ([mean = 0]) => mean,
+    options,
+  );
+}
+
+/**
+ * A function of several means (an F1 of precision and recall) with its 95 % interval: examples are drawn with all their
+ * values. Each mean is that of the groups' means; with one group, the mean.
+ * @param groups by group and column, the values of its examples in one order
+ * @param combine of the columns' means
+ */
+export function bootstrapOfMeans(
+  groups: readonly (readonly (readonly WeightedValue[])[])[],
+  combine: (means: readonly number[]) => number,
+  options: BootstrapOptions = {},
+): ScoreValue {
+  const filled = groups.filter(([column = []]) => column.length > 0);
+  const [first] = filled;
+  if (first === undefined) throw new Error("internal: bootstrap of no examples");
   const { resamples = 1000, seed = 0 } = options;
-  const value = filled.reduce((total, group) => total + weightedMean(group), 0) / filled.length;
-  const uniform = createUniform(seed);
-  const means = new Float64Array(resamples);
-  for (let r = 0; r < resamples; r++) {
-    for (const group of filled) {
-      const drawn = group.map(() => group[Math.floor(uniform() * group.length)] ?? { value: 0, weight: 0 });
-      means[r] = (means[r] ?? 0) + weightedMean(drawn) / filled.length;
+  const combined = (drawn: (size: number) => readonly number[] | null): number => {
+    const means = first.map(() => 0);
+    for (const columns of filled) {
+      const indices = drawn(columns[0]?.length ?? 0);
+      columns.forEach((column, i) => {
+        const values = indices === null ? column : indices.map((k) => column[k] ?? { value: 0, weight: 0 });
+        means[i] = (means[i] ?? 0) + weightedMean(values) / filled.length;
+      });
     }
-  }
-  return { value, ...intervalAround(value, means), n: filled.reduce((total, group) => total + group.length, 0) };
+    return combine(means);
+  };
+  const uniform = createUniform(seed);
+  const draw = (size: number): readonly number[] => Array.from({ length: size }, () => Math.floor(uniform() * size));
+  const value = combined(() => null);
+  const n = filled.reduce((total, [column = []]) => total + column.length, 0);
+  return {
+    value,
+    ...intervalAround(
+      value,
+      Float64Array.from({ length: resamples }, () => combined(draw)),
+    ),
+    n,
+  };
 }
 
 /** 95 % percentile interval of resampled means that holds the value itself. */

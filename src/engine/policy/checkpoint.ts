@@ -4,6 +4,7 @@ import fs from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import { sameShape } from "../graph/types.ts";
+import { rememberedHash, stateOf } from "../video/hashMemo.ts";
 import { readPolicyConfig, type PolicyConfig } from "./config.ts";
 import { parameterSpecs, savedName } from "./parameters.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
@@ -95,11 +96,20 @@ export async function writeCheckpoint(
   }
 }
 
-/** Hash of everything that decides what the policy answers: weights, config, tokenizer. Hex sha256. */
-export async function hashCheckpoint(dir: string): Promise<string> {
+/**
+ * Hash of everything that decides what the policy answers: weights, config, tokenizer. Hex sha256.
+ * @param cacheDir remembers it there for as long as the files do not change: 3B parameters take seconds to read
+ */
+export async function hashCheckpoint(dir: string, cacheDir?: string): Promise<string> {
+  const { files: weights } = await findWeights(dir);
+  const files = [...weights, ...["config.json", "tokenizer.json"].map((name) => path.join(dir, name))];
+  if (cacheDir === undefined) return sha256Of(files);
+  return rememberedHash(cacheDir, path.resolve(dir), await stateOf(files), () => sha256Of(files));
+}
+
+async function sha256Of(files: readonly string[]): Promise<string> {
   const hash = createHash("sha256");
-  const { files } = await findWeights(dir);
-  for (const file of [...files, ...["config.json", "tokenizer.json"].map((name) => path.join(dir, name))]) {
+  for (const file of files) {
     // SAFETY: a stream without encoding gives buffers. (A file of over 2 GiB cannot be read at once.)
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   }

@@ -10,6 +10,38 @@ export function scrollable(label: string, table: Html): Html {
   return html`<div class="scroll" role="region" tabindex="0" aria-label="${label}">${table}</div>`;
 }
 
+interface TableParts {
+  /** For screen readers. */
+  readonly label: string;
+  readonly caption?: string;
+  readonly head: HtmlValue;
+  readonly rows: HtmlValue;
+  readonly isPlot?: boolean;
+}
+
+function tableOf({ label, caption, head, rows, isPlot = false }: TableParts): Html {
+  return scrollable(
+    label,
+    html`<table class="${isPlot ? "plot" : ""}">
+      ${
+        caption === undefined
+          ? null
+          : html`<caption>
+              ${caption}
+            </caption>`
+      }
+      <thead>
+        <tr>
+          ${head}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>`,
+  );
+}
+
 /** Scores of a dataset in each evaluation beside the best trivial baseline. */
 export function scoreTable(datasetId: string, evaluations: readonly ReportedEvaluation[]): Html {
   const keys = [...new Set(evaluations.flatMap(({ record }) => Object.keys(record.scores)))].filter((key) =>
@@ -26,22 +58,12 @@ export function scoreTable(datasetId: string, evaluations: readonly ReportedEval
       <td class="name">${best?.name ?? ""}</td>
     </tr>`;
   });
-  return scrollable(
-    `Scores of ${datasetId}`,
-    html`<table>
-      <caption>
-        Means over the examples, with bootstrap 95 % intervals.
-      </caption>
-      <thead>
-        <tr>
-          ${heads(["Metric", "n", ...evaluations.map(({ label }) => label), "Best trivial baseline", ""])}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>`,
-  );
+  return tableOf({
+    label: `Scores of ${datasetId}`,
+    caption: "Means over the examples, with bootstrap 95 % intervals.",
+    head: heads(["Metric", "n", ...evaluations.map(({ label }) => label), "Best trivial baseline", ""]),
+    rows,
+  });
 }
 
 /** Our scores among those of papers, where the dataset is the benchmark; null elsewhere. */
@@ -58,23 +80,15 @@ export function publishedTable(dataset: EvaluatedDataset, evaluations: readonly 
       ${metrics.map((metric) => html`<td>${percentText(values[metric])}</td>`)}
     </tr>`;
   return html`<h3>Beside published scores: ${benchmark.title}</h3>
-    ${scrollable(
-      `Published scores on ${benchmark.title}`,
-      html`<table>
-        <caption>
-          In percent.
-        </caption>
-        <thead>
-          <tr>
-            ${heads(["Model", ...metrics])}
-          </tr>
-        </thead>
-        <tbody>
-          ${benchmark.rows.map(({ model, scores }) => rowOf(model, scores, false))}
-          ${evaluations.map(({ label }, i) => rowOf(label, ours[i] ?? {}, true))}
-        </tbody>
-      </table>`,
-    )}
+    ${tableOf({
+      label: `Published scores on ${benchmark.title}`,
+      caption: "In percent.",
+      head: heads(["Model", ...metrics]),
+      rows: [
+        ...benchmark.rows.map(({ model, scores }) => rowOf(model, scores, false)),
+        ...evaluations.map(({ label }, i) => rowOf(label, ours[i] ?? {}, true)),
+      ],
+    })}
     <p class="muted">${benchmark.caveat} Source: ${publishedSource}.</p>`;
 }
 
@@ -100,23 +114,14 @@ export function comparisonTable({ comparison, evaluations }: ReportData): Html |
   const names = ["", "Pairs", first.label, last.label, "Difference", "p", "Gained / lost", "p (McNemar)"];
   return html`<h2>What changed from ${first.label} to ${last.label}</h2>
     ${unpairedNote(comparison.onlyBefore, comparison.onlyAfter)}
-    ${scrollable(
-      "Paired comparison",
-      html`<table>
-        <caption>
-          On the examples that both have: paired bootstrap intervals, paired randomization test, McNemar's exact test of
-          right and wrong. Each p is of one metric alone: of twenty that did not change, one has p &lt; 0.05.
-        </caption>
-        <thead>
-          <tr>
-            ${heads(names)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>`,
-    )}`;
+    ${tableOf({
+      label: "Paired comparison",
+      caption:
+        "On the examples that both have: paired bootstrap intervals, paired randomization test, McNemar's exact test " +
+        "of right and wrong. Each p is of one metric alone: of twenty that did not change, one has p < 0.05.",
+      head: heads(names),
+      rows,
+    })}`;
 }
 
 function unpairedNote(onlyBefore: number, onlyAfter: number): Html | null {
@@ -148,25 +153,22 @@ export function categoryPlot(grouping: CategoryScores, evaluations: readonly Rep
     ),
   );
   return html`<h3>By ${dimension}: ${metricOf(key, datasetId)}</h3>
-    ${scrollable(
-      `${datasetId} by ${dimension}`,
-      html`<table class="plot">
-        <thead>
-          <tr>
-            ${heads([dimension, "n"])}
-            <th scope="col" class="text">0 to 1</th>
-            ${heads(evaluations.map(({ label }) => label))}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-          ${rowOf(
-            "mean of these",
-            all.map((one) => one?.mean[key]),
-          )}
-        </tbody>
-      </table>`,
-    )}`;
+    ${tableOf({
+      label: `${datasetId} by ${dimension}`,
+      head: [
+        heads([dimension, "n"]),
+        html`<th scope="col" class="text">0 to 1</th>`,
+        heads(evaluations.map(({ label }) => label)),
+      ],
+      rows: [
+        ...rows,
+        rowOf(
+          "mean of these",
+          all.map((one) => one?.mean[key]),
+        ),
+      ],
+      isPlot: true,
+    })}`;
 }
 
 function bar({ value, low, high }: ScoreValue, series: number): Html {
@@ -195,19 +197,7 @@ export function datasetTable(evaluations: readonly ReportedEvaluation[]): Html {
     ),
   );
   const names = ["Dataset", "Evaluation", "Examples", "Rows left out", "Unparsed answers", "Without an answer", "File"];
-  return scrollable(
-    "Datasets",
-    html`<table>
-      <thead>
-        <tr>
-          ${heads(names)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>`,
-  );
+  return tableOf({ label: "Datasets", head: heads(names), rows });
 }
 
 /** Every setting that decides a score, one column an evaluation; what differs is marked. */
@@ -224,19 +214,7 @@ export function settingsTable(evaluations: readonly ReportedEvaluation[]): Html 
       ${texts.map((text) => html`<td class="text">${text}</td>`)}
     </tr>`;
   });
-  return scrollable(
-    "Settings",
-    html`<table>
-      <thead>
-        <tr>
-          ${heads(["Setting", ...evaluations.map(({ label }) => label)], true)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>`,
-  );
+  return tableOf({ label: "Settings", head: heads(["Setting", ...evaluations.map(({ label }) => label)], true), rows });
 }
 
 function settingText(value: unknown): string {

@@ -1,5 +1,6 @@
 import type { RewardItem, RewardOutput } from "../../protocol/reward.ts";
 import type { TaskId } from "../../protocol/tasks.ts";
+import { compareEvents, readEntailed, type ChatMessage } from "./events.ts";
 import type { JudgedRewardName } from "./reward.ts";
 
 /** What built-in rewards ask of a server, and what they make of its answer. Asking is hosts/judge. */
@@ -8,11 +9,6 @@ export const judgedTasks: Readonly<Record<JudgedRewardName, readonly TaskId[]>> 
   "event-recall": ["captioning"],
   "semantic-similarity": ["captioning", "open"],
 };
-
-export interface ChatMessage {
-  readonly role: "system" | "user";
-  readonly content: string;
-}
 
 /**
  * Recall of events: the share of the events of the true caption that the description entails, in [0, 1]. Follows
@@ -27,35 +23,28 @@ export function eventRecallQuestion({
   if (truth.task !== "captioning") throw new Error(`internal: event-recall does not know ${truth.task}`);
   const { events, captions } = truth;
   if (parsed.text === undefined || (events.length === 0 && captions.length === 0)) return null;
-  const listed = events.length > 0;
-  const messages: ChatMessage[] = [
+  if (events.length > 0) return { messages: compareEvents(events, parsed.text), events: events.length };
+  return { messages: findAndCompareEvents(captions[0] ?? "", parsed.text), events: null };
+}
+
+/** One question instead of two, where a training run asks for every completion. */
+function findAndCompareEvents(reference: string, description: string): readonly ChatMessage[] {
+  return [
     {
       role: "system",
       content:
-        `You compare descriptions of one video. ${listed ? "You get a list of events" : "List the events of the reference: short sentences, one action each"}. ` +
+        "You compare descriptions of one video. List the events of the reference: short sentences, one action each. " +
         "An event is entailed when the description says that it happens, in whatever words. " +
         'Answer with JSON only: {"events": [{"event": "...", "entailed": true}]}, one entry an event.',
     },
-    {
-      role: "user",
-      content:
-        `${listed ? `Events:\n${events.map((event) => `- ${event}`).join("\n")}` : `Reference:\n${captions[0] ?? ""}`}` +
-        `\n\nDescription:\n${parsed.text}`,
-    },
+    { role: "user", content: `Reference:\n${reference}\n\nDescription:\n${description}` },
   ];
-  return { messages, events: listed ? events.length : null };
 }
 
 /** Reads the judge's answer; null when it is not the JSON that was asked for, or is about another number of events. */
 export function readEventRecall(answer: string | null, asked: number | null): RewardOutput | null {
-  const json = answer === null ? null : firstJsonObject(answer);
-  if (!isRecord(json) || !Array.isArray(json["events"])) return null;
-  const events: unknown[] = json["events"];
-  const entailed = events.map((event) => (isRecord(event) ? event["entailed"] : undefined));
-  if (asked !== null && events.length !== asked) return null; // one left out would raise the share
-  if (events.length === 0 || !entailed.every((value) => typeof value === "boolean")) return null;
-  const found = entailed.filter(Boolean).length;
-  return { value: found / events.length, parts: { events: events.length, entailed: found } };
+  const found = readEntailed(answer, asked);
+  return found === null ? null : { value: found.entailed / found.events, parts: { ...found } };
 }
 
 /** The answer and the texts that are right; null when there is nothing to compare. */
@@ -75,20 +64,4 @@ function cosine(a: readonly number[], b: readonly number[]): number {
   const dot = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, v, i) => sum + v * (y[i] ?? 0), 0);
   const norm = Math.sqrt(dot(a, a) * dot(b, b));
   return norm === 0 ? 0 : dot(a, b) / norm;
-}
-
-/** Judges wrap their JSON in words and fences. */
-function firstJsonObject(text: string): unknown {
-  const start = text.indexOf("{");
-  const end = text.lastIndexOf("}");
-  if (start < 0 || end < start) return null;
-  try {
-    return JSON.parse(text.slice(start, end + 1));
-  } catch {
-    return null;
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

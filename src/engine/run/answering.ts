@@ -52,13 +52,14 @@ export async function answerQuestions(questions: readonly Question[], params: An
   for (let start = 0; start < questions.length; start += batch) {
     onProgress(start, questions.length);
     if (stop.aborted) return false;
-    await onAnswers(await answerBatch(questions.slice(start, start + batch), params));
+    const next = questions.slice(start + batch, start + 2 * batch);
+    await onAnswers(await answerBatch(questions.slice(start, start + batch), next, params));
   }
   onProgress(questions.length, questions.length);
   return true;
 }
 
-async function answerBatch(questions: readonly Question[], params: AnsweringParams) {
+async function answerBatch(questions: readonly Question[], next: readonly Question[], params: AnsweringParams) {
   const { backend, sampling, samples, seed } = params;
   const keyOf = (i: number): string => `evaluate/${i}`;
   const groups = await backend.sample({
@@ -71,6 +72,7 @@ async function answerBatch(questions: readonly Question[], params: AnsweringPara
     groupSize: samples,
     sampling,
     forTraining: false,
+    next: next.map(({ example }) => shownVideo(example)),
   });
   const byKey = new Map(groups.map((group) => [group.key, group]));
   return questions.map((question, i) => ({ question, answer: answerOf(question.example, byKey.get(keyOf(i))) }));

@@ -38,6 +38,8 @@ export interface BackendInfo {
   readonly onnxruntime: string;
   readonly ffmpeg: string;
   readonly policyHash: string;
+  /** Side of the square of pixels that a visual token stands for; absent where clips are not decoded on this machine. */
+  readonly pixelFactor?: number | undefined;
   readonly parameters: number;
   readonly trainableParameters: number;
 }
@@ -64,6 +66,8 @@ export interface SampleParams {
   readonly sampling: SamplingOptions;
   /** Keep tokens for `update`; off for evaluation. */
   readonly forTraining: boolean;
+  /** What the next call is going to show, if it is known: decoded while this one is computed. */
+  readonly next?: readonly ShownVideo[] | undefined;
 }
 
 export type SampledGroup =
@@ -73,7 +77,7 @@ export type SampledGroup =
       readonly video: SeenVideo;
       readonly promptTokens: number;
       readonly completions: readonly SampledCompletion[];
-      /** Seconds spent on reading this prompt's video; 0 when its frames came from the cache. */
+      /** Seconds from the start of the call until the frames of this prompt were there: decoded, or read from the cache. */
       readonly decodeSec?: number | undefined;
     }
   | { readonly ok: false; readonly key: string; readonly failure: ErrorData };
@@ -122,6 +126,8 @@ export interface UpdateResult {
 export interface SftUpdateParams {
   readonly learningRate: number;
   readonly targets: readonly (ShownVideo & { readonly key: string; readonly text: string; readonly target: string })[];
+  /** As in SampleParams. */
+  readonly next?: readonly ShownVideo[] | undefined;
 }
 
 export interface SftUpdateResult {

@@ -1,6 +1,8 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
-import type { Backend } from "./backend.ts";
+import { createClipsAhead, type ClipsAhead } from "../video/clipsAhead.ts";
+import { locateFfmpeg } from "../video/ffmpeg.ts";
+import type { Backend, BackendInfo, OpenBackend } from "./backend.ts";
 
 /** Methods of a backend, in the order of the interface; the child refuses any other. */
 export const backendMethods = ["open", "sample", "update", "updateOnTargets", "save", "close"] as const;
@@ -84,17 +86,29 @@ export function spawnBackend(options: SpawnBackendOptions): BackendClient {
   });
 
   const call = <Params, Result>(method: BackendMethod, params: Params): Promise<Result> => calls.call(method, params);
+  let ahead: ClipsAhead | null = null;
   return {
     pid: child.pid ?? -1,
     get rssBytes() {
       return calls.rssBytes;
     },
-    open: (params) => call("open", params),
-    sample: (params) => call("sample", params),
+    open: async (params) => {
+      const info = await call<OpenBackend, BackendInfo>("open", params);
+      ahead = clipsAheadOf(params, info);
+      return info;
+    },
+    sample: ({ next = [], ...params }) => {
+      ahead?.expect(next);
+      return call("sample", params);
+    },
     update: (params) => call("update", params),
-    updateOnTargets: (params) => call("updateOnTargets", params),
+    updateOnTargets: ({ next = [], ...params }) => {
+      ahead?.expect(next);
+      return call("updateOnTargets", params);
+    },
     save: (params) => call("save", params),
     close: async () => {
+      await ahead?.close();
       if (death !== null) return;
       wasAskedToEnd = true;
       // The child exits once it has answered. (Disconnecting from this side would keep "close" from being emitted.)
@@ -108,6 +122,13 @@ export function spawnBackend(options: SpawnBackendOptions): BackendClient {
       await closed;
     },
   };
+}
+
+/** In this process, since the child's event loop stands still while a graph runs. */
+function clipsAheadOf({ spec, cacheDir, ffmpegPath }: OpenBackend, { pixelFactor }: BackendInfo): ClipsAhead | null {
+  if (pixelFactor === undefined) return null;
+  const ffmpeg = (): ReturnType<typeof locateFfmpeg> => locateFfmpeg({ settingPath: ffmpegPath });
+  return createClipsAhead({ ffmpeg, cacheDir, video: spec.video, pixelFactor });
 }
 
 /** Calls that wait for their turn or for their answer. */

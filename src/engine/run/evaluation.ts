@@ -1,9 +1,11 @@
+import { UserError } from "../../protocol/errors.ts";
 import type { EvaluationRecord } from "../../protocol/records.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
 import type { Example } from "../data/example.ts";
+import { createCaptionJudge } from "../score/captionJudge.ts";
 import { answerQuestions, orderByVideo, type Answer } from "./answering.ts";
 import type { Backend, SamplingOptions } from "./backend.ts";
-import { makeEvaluationRecord } from "./evaluationRecord.ts";
+import { makeEvaluationRecord, type EvaluationRecordParams } from "./evaluationRecord.ts";
 import type { RunData } from "./runData.ts";
 
 /** Prompts of one call of the backend: few enough that a stop is soon heeded and progress is seen. */
@@ -17,7 +19,10 @@ export interface EvaluationParams {
   /** Finished steps of the policy that is evaluated. */
   readonly step: number;
   readonly stop: AbortSignal;
+  /** Where a judge keeps its answers. */
+  readonly cacheDir: string;
   readonly onProgress: (done: number, total: number) => void;
+  readonly onWarning: (message: string) => void;
 }
 
 /** A dataset of the evaluation has to say something: see RunSpec.evaluate. */
@@ -48,7 +53,7 @@ export async function evaluatePolicy(params: EvaluationParams): Promise<Evaluati
     },
   });
   if (!isComplete) return null;
-  return makeEvaluationRecord({
+  return scored(params, {
     step,
     data,
     datasets: spec.evaluate.data,
@@ -63,6 +68,21 @@ export async function evaluatePolicy(params: EvaluationParams): Promise<Evaluati
       seed,
     },
   });
+}
+
+/** A run does not end for a judge that is down: its evaluation lacks the judge's scores, and the log says so. */
+async function scored(
+  { spec, cacheDir, onWarning }: EvaluationParams,
+  record: Omit<EvaluationRecordParams, "judge">,
+): Promise<EvaluationRecord> {
+  const judge = spec.evaluate.judge === undefined ? null : createCaptionJudge(spec.evaluate.judge, cacheDir);
+  try {
+    return await makeEvaluationRecord({ ...record, judge });
+  } catch (error) {
+    if (!UserError.is(error, "judge-failed")) throw error;
+    onWarning(`evaluation of step ${record.step}: captions have no scores of a judge: ${error.message}`);
+    return makeEvaluationRecord({ ...record, judge: null });
+  }
 }
 
 /** Greedy unless the specification says otherwise. */

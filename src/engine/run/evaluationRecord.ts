@@ -10,11 +10,14 @@ import type {
   EvaluationRecord,
 } from "../../protocol/records.ts";
 import type { DatasetSpec } from "../../protocol/spec.ts";
+import type { ParsedAnswer } from "../../protocol/tasks.ts";
 import type { Dataset, Example } from "../data/example.ts";
 import { scoreCategories } from "../evaluate/categories.ts";
 import { collectScores, meanOfSamples, scoreAnswer, scoreBaselines, type ScoredExample } from "../evaluate/scoring.ts";
+import type { CaptionJudge } from "../score/captionJudge.ts";
 import { parserFingerprint } from "../tasks/parserFingerprint.ts";
 import { parseAnswer, type ParserName } from "../tasks/parseAnswer.ts";
+import type { MetricValues } from "../tasks/task.ts";
 import type { RunData } from "./runData.ts";
 
 /** The samples of an answer; none where there was a failure. */
@@ -31,6 +34,8 @@ export interface EvaluationRecordParams {
   /** The answer to an example; undefined when there is none, which scores as an unparsed answer. */
   readonly answerTo: (example: Example) => AnswerTexts | undefined;
   readonly settings: EvaluationRecord["settings"];
+  /** Scores that a server gives; null without one. */
+  readonly judge: CaptionJudge | null;
   /** How answers are read; "tagged" unless said otherwise. */
   readonly parser?: ParserName | undefined;
 }
@@ -38,11 +43,17 @@ export interface EvaluationRecordParams {
 /**
  * Parses and scores answers, beside the trivial baselines, with the parser that training uses. An example whose video
  * fails is recorded and scores as an unparsed answer: it is not left out of the means.
+ * @throws UserError "judge-failed"
  */
 export async function makeEvaluationRecord(params: EvaluationRecordParams): Promise<EvaluationRecord> {
-  const { step, data, settings, answerTo, parser = "tagged" } = params;
+  const { step, data, settings, answerTo, judge, parser = "tagged" } = params;
   const examples = data.evaluation.flatMap((dataset) => dataset.examples);
-  const evaluated = examples.map((example) => ({ example, ...evaluateExample(example, answerTo(example), parser) }));
+  const evaluated = await Promise.all(
+    examples.map(async (example) => ({
+      example,
+      ...(await evaluateExample(example, answerTo(example), parser, judge)),
+    })),
+  );
   const scored: ScoredExample[] = evaluated;
   const training = data.training.flatMap((dataset) => dataset.examples);
   return {
@@ -50,7 +61,11 @@ export async function makeEvaluationRecord(params: EvaluationRecordParams): Prom
     step,
     scores: await collectScores(scored),
     baselines: await scoreBaselines(examples, training),
-    settings: { ...settings, parser: { name: parser, hash: sha256(parserFingerprint()) } },
+    settings: {
+      ...settings,
+      parser: { name: parser, hash: sha256(parserFingerprint()) },
+      ...(judge === null ? {} : { judge: judge.settings }),
+    },
     datasets: data.evaluation.map((dataset) => describeDataset(dataset, params.datasets, evaluated)),
     categories: await scoreCategories(scored),
     examples: evaluated.map(({ record }) => record),
@@ -58,17 +73,24 @@ export async function makeEvaluationRecord(params: EvaluationRecordParams): Prom
 }
 
 /** `samples` are the metric values of each sample; one for a missing answer. */
-function evaluateExample(
+async function evaluateExample(
   example: Example,
   answer: AnswerTexts | undefined,
   parser: ParserName,
-): { readonly samples: ScoredExample["samples"]; readonly record: EvaluatedExample } {
+  judge: CaptionJudge | null,
+): Promise<{ readonly samples: ScoredExample["samples"]; readonly record: EvaluatedExample }> {
   const { datasetId, id: exampleId } = example;
-  const sampled = (answer?.completions ?? []).map(({ text }): EvaluatedSample => {
-    const parsed = parseAnswer(text, example, parser);
-    return { text, parsed, metrics: scoreAnswer(example, parsed) };
+  const metricsOf = async (parsed: ParsedAnswer | null): Promise<MetricValues> => ({
+    ...scoreAnswer(example, parsed),
+    ...(await judge?.score(example, parsed)),
   });
-  const samples = sampled.length === 0 ? [scoreAnswer(example, null)] : sampled.map(({ metrics }) => metrics);
+  const sampled = await Promise.all(
+    (answer?.completions ?? []).map(async ({ text }): Promise<EvaluatedSample> => {
+      const parsed = parseAnswer(text, example, parser);
+      return { text, parsed, metrics: await metricsOf(parsed) };
+    }),
+  );
+  const samples = sampled.length === 0 ? [await metricsOf(null)] : sampled.map(({ metrics }) => metrics);
   const [first, ...others] = sampled;
   const record = {
     datasetId,

@@ -65,7 +65,7 @@ export async function grpoStep(step: number, examples: readonly Example[], conte
     },
     tokensSeen: countTokens(groups),
     times: {
-      decodeSec: rolledOut.reduce((sum, { sampled }) => sum + (sampled.decodeSec ?? 0), 0),
+      decodeSec: Math.max(0, ...rolledOut.map(({ sampled }) => sampled.decodeSec ?? 0)),
       sampleSec: sampledSec - startSec,
       rewardSec: scoredSec - sampledSec,
       updateSec: updatedSec - scoredSec,
@@ -109,7 +109,7 @@ function findRewardFailure(step: number, groups: readonly ScoredGroup[], spec: R
 async function samplePrompts(
   step: number,
   prompts: readonly StepPrompt[],
-  { backend, record }: StepContext,
+  { backend, record, next }: StepContext,
 ): Promise<{ rolledOut: RolledOut[]; failed: Failed[] }> {
   const { groupSize, temperature, topP, topK, maxCompletionLength, keepTopTokens } = record.spec.grpo;
   const sampled = await backend.sample({
@@ -122,6 +122,7 @@ async function samplePrompts(
     groupSize,
     sampling: { temperature, topP, topK, maxCompletionLength, keepTopTokens },
     forTraining: true,
+    next: next.map(shownVideo),
   });
   const byKey = new Map(sampled.map((group) => [group.key, group]));
   const rolledOut: RolledOut[] = [];

@@ -18,7 +18,7 @@ export type Progress = Omit<ProgressRecord, "version" | "bytes">;
 
 /** The loop's dealings with folder and listeners, so that the loop itself reads like the algorithm. */
 export class RunSession {
-  readonly context: StepContext;
+  readonly context: Omit<StepContext, "next">;
   readonly #params: TrainingParams;
   readonly #data: RunData;
   readonly #reporter: RunReporter;
@@ -56,7 +56,7 @@ export class RunSession {
 
   /** @returns false when an evaluation is due and has been stopped, or was not begun because the run is to stop. */
   async evaluateIfDue(step: number): Promise<boolean> {
-    const { folder, backend, events, stop } = this.#params;
+    const { folder, backend, events, stop, cacheDir } = this.#params;
     const { spec, seed } = folder.record;
     if (!isEvaluationDue(spec, step) || !hasEvaluation(this.#data)) return true;
     if ((await folder.readEvaluation(step)) !== null) return true; // made before the run was interrupted
@@ -64,7 +64,13 @@ export class RunSession {
     const startSec = nowSec();
     await this.#reporter.update({ phase: "evaluating" });
     const onProgress = (done: number, total: number): void => this.#enter("evaluating", done, total);
-    const evaluation = await evaluatePolicy({ backend, spec, seed, data: this.#data, step, stop, onProgress });
+    const warnings: string[] = [];
+    const onWarning = (message: string): void => void warnings.push(message);
+    const data = this.#data;
+    const evaluation = await evaluatePolicy({
+      ...{ backend, spec, seed, data, step, stop, cacheDir, onProgress, onWarning },
+    });
+    for (const warning of warnings) await this.#reporter.log("warn", warning);
     if (evaluation === null) return false;
     await folder.writeEvaluation(evaluation);
     const { examples, ...summary } = evaluation;

@@ -28,6 +28,7 @@ export async function sftStep(step: number, examples: readonly Example[], contex
       ...shownVideo(example),
       target: tasks[example.task].buildTarget(example, promptOf(spec.prompts, example.task)),
     })),
+    next: context.next.map(shownVideo),
   });
   const updateSec = context.nowSec() - startSec;
 

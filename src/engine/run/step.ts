@@ -13,6 +13,8 @@ export interface StepContext {
   readonly scorer: GroupScorer;
   readonly record: RunRecord;
   readonly promptText: (example: Example) => string;
+  /** Examples of the step after this one. */
+  readonly next: readonly Example[];
   /** Says which phase begins; `done` of `total` within it. */
   readonly enter: (phase: RunPhase, done: number, total: number) => void;
   /** Seconds on a clock that only goes forward; for timings alone. */

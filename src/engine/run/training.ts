@@ -96,7 +96,8 @@ async function train(params: TrainingParams, reporter: RunReporter): Promise<voi
     session.startStep();
     const step = progress.step + 1;
     const { examples, cursor } = order.draw(progress.cursor, promptsPerStep);
-    const outcome = await runStep(step, examples, session.context);
+    const next = order.draw(cursor, promptsPerStep).examples;
+    const outcome = await runStep(step, examples, { ...session.context, next });
     progress = { step, cursor, tokensSeen: progress.tokensSeen + outcome.tokensSeen };
     await session.record(step, outcome, progress.tokensSeen);
     if (isCheckpointDue(spec, step) || stop.aborted) await session.saveCheckpoint(progress);

@@ -1,14 +1,16 @@
 import fs from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { RunSpec, VideoSpec } from "../../protocol/spec.ts";
 import type { Segment } from "../../protocol/tasks.ts";
 import { shownKey, shownVideo, type ShownVideo } from "../../protocol/video.ts";
 import type { Dataset } from "../data/example.ts";
 import { readDataset } from "../data/readDataset.ts";
+import { readPixelFactor } from "../embedded/pixelFactor.ts";
 import type { VideoFacts } from "../lint/dataLint.ts";
 import type { Ffmpeg } from "../video/ffmpeg.ts";
-import { pickFrames, smartResize } from "../video/pickFrames.ts";
+import { frameSize, pickFrames, pixelFactor as defaultPixelFactor } from "../video/pickFrames.ts";
 import { probeVideo, type VideoProbe } from "../video/probe.ts";
 
 /** Datasets of a list of the specification, one after the other. Throws UserError bad-data. */
@@ -39,14 +41,26 @@ export function videosOf(
   return { all: [...all.values()], chosen: [...chosen.values()] };
 }
 
+/** Of the specification's policy; Qwen2.5-VL's where its configuration cannot be read, which checkSpec tells. */
+export async function pixelFactorOfSpec(
+  { policy }: { readonly policy: Pick<RunSpec["policy"], "model"> },
+  baseDir: string,
+): Promise<number> {
+  return readPixelFactor(path.resolve(baseDir, policy.model)).catch(() => defaultPixelFactor);
+}
+
 export interface ProbeParams {
   readonly shown: readonly ShownVideo[];
   readonly video: VideoSpec;
+  /** Side of a visual token of the policy in pixels. */
+  readonly pixelFactor: number;
   readonly ffmpeg: () => Promise<Ffmpeg>;
   readonly known?: VideoMemory | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number) => void) | undefined;
 }
+
+type FrameRule = Pick<ProbeParams, "video" | "pixelFactor">;
 
 /** What was found of files that have not changed since. */
 export type VideoMemory = Map<string, { readonly key: string; readonly facts: VideoFacts }>;
@@ -63,9 +77,9 @@ export async function probeVideos(params: ProbeParams): Promise<ReadonlyMap<stri
       const probe = onceRead(parts[0], params);
       for (const shown of parts) {
         const name = shownKey(shown);
-        const key = keyOf(shown.videoPath, params.video);
+        const key = keyOf(shown.videoPath, params);
         const remembered = known?.get(name);
-        const found = remembered?.key === key ? remembered.facts : await probeOne(shown, probe, params.video);
+        const found = remembered?.key === key ? remembered.facts : await probeOne(shown, probe, params);
         known?.set(name, { key, facts: found });
         facts.set(name, found);
         onProgress?.(facts.size);
@@ -93,9 +107,9 @@ function onceRead(shown: ShownVideo | undefined, { ffmpeg }: ProbeParams): () =>
   return () => (probe ??= probeVideo(shown?.videoPath ?? "", ffmpeg, { frameRate: shown?.frameRate }));
 }
 
-async function probeOne({ clip }: ShownVideo, probe: () => Promise<VideoProbe>, video: VideoSpec): Promise<VideoFacts> {
+async function probeOne({ clip }: ShownVideo, probe: () => Promise<VideoProbe>, rule: FrameRule): Promise<VideoFacts> {
   try {
-    return factsOf(await probe(), video, clip);
+    return factsOf(await probe(), rule, clip);
   } catch (error) {
     if (UserError.is(error, "bad-video") || error instanceof RangeError) return { ok: false, message: error.message };
     throw error;
@@ -103,11 +117,10 @@ async function probeOne({ clip }: ShownVideo, probe: () => Promise<VideoProbe>, 
 }
 
 /** The frames that a policy would get, and their size. Throws RangeError for a video that Qwen's rules have none for. */
-function factsOf(probe: VideoProbe, video: VideoSpec, clip: Segment | undefined): VideoFacts {
+function factsOf(probe: VideoProbe, { video, pixelFactor }: FrameRule, clip: Segment | undefined): VideoFacts {
   const { timestampsSec, durationSec, widthPx, heightPx } = probe;
   const lastDurationSec = durationSec - (timestampsSec.at(-1) ?? 0);
   const picked = pickFrames(timestampsSec, lastDurationSec, video, clip);
-  const { minPixels, maxPixels } = video;
   const startSec = clip?.startSec ?? 0;
   return {
     ok: true,
@@ -115,13 +128,14 @@ function factsOf(probe: VideoProbe, video: VideoSpec, clip: Segment | undefined)
     source: { widthPx, heightPx },
     seen: {
       timestampsSec: picked.map((index) => (timestampsSec[index] ?? 0) - startSec),
-      size: smartResize(heightPx, widthPx, { minPixels, maxPixels }),
+      size: frameSize(probe, picked.length, video, pixelFactor),
+      tokenPx: pixelFactor,
     },
   };
 }
 
 /** Changes when the file or the rule of frames does. */
-function keyOf(file: string, video: VideoSpec): string {
+function keyOf(file: string, { video, pixelFactor }: FrameRule): string {
   const stats = fs.statSync(file, { throwIfNoEntry: false });
-  return JSON.stringify([stats?.size, stats?.mtimeMs, video]);
+  return JSON.stringify([stats?.size, stats?.mtimeMs, video, pixelFactor]);
 }

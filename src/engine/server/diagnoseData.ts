@@ -10,7 +10,7 @@ import { condense } from "../lint/condense.ts";
 import { datasetPath, specFinding, type DataUse, type LintFinding } from "../lint/finding.ts";
 import { lintData } from "../lint/lintData.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
-import { probeVideos, videosOf, type VideoMemory } from "./dataFacts.ts";
+import { pixelFactorOfSpec, probeVideos, videosOf, type VideoMemory } from "./dataFacts.ts";
 import { placeFindings } from "./placeFindings.ts";
 
 export interface DiagnoseDataParams {
@@ -41,7 +41,8 @@ export async function diagnoseData(params: DiagnoseDataParams): Promise<DataDiag
   const evaluation = await readReadable(spec.evaluate.data, "evaluation", baseDir);
   const { all, chosen } = videosOf([...training.datasets, ...evaluation.datasets], params.videos);
   const ffmpeg = () => locateFfmpeg({ settingPath: ffmpegPath });
-  const videos = await probeVideos({ shown: chosen, video: spec.video, ffmpeg, known: memory, signal });
+  const pixelFactor = await pixelFactorOfSpec(spec, baseDir);
+  const videos = await probeVideos({ shown: chosen, video: spec.video, pixelFactor, ffmpeg, known: memory, signal });
   const found = lintData({ spec, training: training.datasets, evaluation: evaluation.datasets, videos });
   const ofData = found.filter(({ dataset }) => dataset !== null);
   const findings = [...training.problems, ...evaluation.problems, ...condense(ofData)];

@@ -8,6 +8,11 @@ export type MetricValues = Readonly<Record<string, number>>;
 /** An answer that needs no video; null where it does not apply to the example (e.g. no duration). */
 export type Baseline = (example: Example) => ParsedAnswer | null;
 
+export interface CombinedScore {
+  readonly of: readonly string[];
+  readonly combine: (means: readonly number[]) => number;
+}
+
 /** A task is its prompt, its parser, its target text and its metrics; one folder each, one row in the table of tasks. */
 export interface Task {
   readonly id: TaskId;
@@ -21,6 +26,8 @@ export interface Task {
   score(answer: ParsedAnswer, example: Example): MetricValues;
   /** Weight of an example in the mean of a metric, where it is not 1 (frames of a sequence for pooled metrics). */
   readonly metricWeight?: (metric: string, example: Example) => number;
+  /** Scores of a dataset that are functions of the means of its metrics, where all of these are there. */
+  readonly combinedScores?: Readonly<Record<string, CombinedScore>>;
   readonly baselines: Readonly<Record<string, Baseline>>;
   /** Baselines that are fitted on the truth of training examples, never on that of the examples they are scored on. */
   readonly fitBaselines?: (training: readonly Example[]) => Readonly<Record<string, Baseline>>;

@@ -13,15 +13,13 @@ export interface ClipLoaderParams extends Pick<OpenClipParams, "ffmpeg" | "cache
 
 /** A path means the whole file. */
 export interface ClipLoader {
-  /** The clip of a video; waits for it when it is being opened already, and goes before what is only prefetched. */
+  /** The clip of a video; waits for it when it is being opened already. */
   load(video: ShownVideo | string): Promise<Clip>;
-  /** Starts opening clips in the background, so that they are ready later. What goes wrong shows at `load`. */
-  prefetch(videos: readonly (ShownVideo | string)[]): void;
   /** Stops the decoders and rejects pending loads with "cancelled". Settles when they are gone. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Opens clips a few at a time, each once, ahead of their use. Throws in `load` as openClip. */
+/** Opens clips a few at a time, each once. Throws in `load` as openClip. */
 export function createClipLoader(params: ClipLoaderParams): ClipLoader {
   const { concurrency = 2, maxMemoryBytes = 256e6, ...open } = params;
   const abort = new AbortController();
@@ -53,6 +51,8 @@ export function createClipLoader(params: ClipLoaderParams): ClipLoader {
       }),
     );
     jobs.set(key, job);
+    queue.push(job);
+    pump();
     return job;
   };
 
@@ -62,19 +62,7 @@ export function createClipLoader(params: ClipLoaderParams): ClipLoader {
       const [key, shown] = asShown(given);
       const ready = memory.use(key);
       if (ready !== null) return ready;
-      const job = jobs.get(key) ?? createJob(key, shown);
-      if (!running.has(job)) {
-        queue = [job, ...queue.filter((other) => other !== job)];
-        pump();
-      }
-      return await job.promise;
-    },
-    prefetch(videos) {
-      if (abort.signal.aborted) return;
-      for (const [key, shown] of videos.map(asShown)) {
-        if (!memory.has(key) && !jobs.has(key)) queue.push(createJob(key, shown));
-      }
-      pump();
+      return await (jobs.get(key) ?? createJob(key, shown)).promise;
     },
     async close() {
       abort.abort();

@@ -19,12 +19,13 @@ import {
   makeScratchDir,
   readImagePaths,
   readJson,
+  hasPixels,
   readPixels,
   storeFrameSet,
   touch,
   writeFileAtomic,
 } from "./frameStore.ts";
-import { clipFrames, maxPixelsPerFrame, pickFrames, smartResize, visualTokens } from "./pickFrames.ts";
+import { clipFrames, frameSize, pickFrames, visualTokens } from "./pickFrames.ts";
 import type { SizePx } from "./pickFrames.ts";
 import { leastWholeShare, probeVideo, resolveFfmpeg } from "./probe.ts";
 import type { FfmpegSource, VideoProbe } from "./probe.ts";
@@ -80,6 +81,14 @@ export async function openClip(params: OpenClipParams): Promise<Clip> {
     pixels_FHWC = await decodeListed(source, probe, plan);
   }
   return { seen: seenVideo(source, probe, plan, params), pixels_FHWC };
+}
+
+/** Puts the frames of a video into the cache, if they are not there yet; nothing is read that is. Throws as openClip. */
+export async function cacheClip(params: OpenClipParams): Promise<void> {
+  const file = path.resolve(params.path);
+  const source: Source = { ...params, file, hash: await hashVideo(file, params.cacheDir, params.signal) };
+  const plan = planFrames(source, await cachedProbe(source), params);
+  if (!(await hasPixels(params.cacheDir, plan.key, pixelBytes(plan)))) await openClip(params);
 }
 
 /**
@@ -140,8 +149,7 @@ function planFrames(
 ): FramePlan {
   try {
     const indices = pickFrames(probe.timestampsSec, lastDurationOf(probe), video, source.clip);
-    const maxPixels = maxPixelsPerFrame(indices.length, video, factor);
-    const size = smartResize(probe.heightPx, probe.widthPx, { factor, minPixels: video.minPixels, maxPixels });
+    const size = frameSize(probe, indices.length, video, factor);
     return { indices, ...size, key: frameSetKey(source, indices, size) };
   } catch (error) {
     if (error instanceof RangeError) throw badVideo(source.file, error.message, undefined, error);

@@ -62,6 +62,13 @@ export async function readPixels(cacheDir: string, key: string, expectedBytes: n
   return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
 }
 
+/** Whether the pixels of a frame set seem to be there; only reading them tells whether they are whole. */
+export async function hasPixels(cacheDir: string, key: string, expectedBytes: number): Promise<boolean> {
+  const dir = frameSetDir(cacheDir, key);
+  if ((await readEntry(dir))?.pixelBytes !== expectedBytes) return false;
+  return (await sizeOf(path.join(dir, "pixels.rgb"))) === expectedBytes;
+}
+
 /** Paths of the images in the order of the frames, or null when the set is missing or torn. */
 export async function readImagePaths(cacheDir: string, key: string): Promise<string[] | null> {
   const dir = frameSetDir(cacheDir, key);

@@ -129,6 +129,8 @@ export function medianIntervalSec(timestampsSec: readonly number[]): number {
   return medianOf(intervalsOf(timestampsSec));
 }
 
+type FrameLimits = Pick<VideoSpec, "minPixels" | "maxPixels">;
+
 /**
  * Size after resizing, both sides multiples of `factor` (smart_resize of qwen-vl-utils, Qwen2.5-VL fork, whose order
  * is height, width): rounded to the nearest multiple, then scaled down or up with the aspect ratio kept when that has
@@ -166,14 +168,16 @@ export function smartResize(
  * frames share `total_pixels` (its default, 0.9 * 128000 * factor^2): a pair of frames gets total / frames * 2, which
  * binds above 299 frames of the default size, and is never less than 1.05 * minPixels.
  */
-export function maxPixelsPerFrame(
-  frames: number,
-  video: Pick<VideoSpec, "minPixels" | "maxPixels">,
-  factor = pixelFactor,
-): number {
+export function maxPixelsPerFrame(frames: number, video: FrameLimits, factor = pixelFactor): number {
   const totalPixels = totalTokens * factor * factor;
   const share = Math.max((totalPixels / frames) * frameFactor, Math.floor(video.minPixels * 1.05));
   return Math.min(video.maxPixels, share);
+}
+
+/** Size of so many frames of a video as a policy sees them: smart_resize within the budget of the whole clip. */
+export function frameSize(source: SizePx, frames: number, video: FrameLimits, factor = pixelFactor): SizePx {
+  const maxPixels = maxPixelsPerFrame(frames, video, factor);
+  return smartResize(source.heightPx, source.widthPx, { factor, minPixels: video.minPixels, maxPixels });
 }
 
 /** Tokens of a clip in the language model: a token is 2 frames of factor x factor pixels. */

@@ -7,12 +7,17 @@ update, MICRO_BATCH completions at a time. `shared` computes the prompt once and
 """
 
 import json
+import pathlib
 import resource
 import sys
 import time
 
 import torch
-from transformers import Qwen2_5_VLForConditionalGeneration
+
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "python"))
+import torchvisionStub  # noqa: E402, F401  before transformers
+
+from transformers import Qwen2_5_VLForConditionalGeneration  # noqa: E402
 
 
 def main() -> None:
@@ -34,15 +39,14 @@ def main() -> None:
         laps.append(time.perf_counter())
         with torch.no_grad():
             chosen = prompt.shared_logprobs if is_shared else prompt.logprobs
-            score = lambda m: torch.cat([chosen(m, part) for part in tokens.split(len(tokens) if is_shared else micro_batch)])
-            old = score(model)
-            ref = score(reference) if shape["beta"] > 0 else None
+            size = len(tokens) if is_shared else micro_batch
+            ref = torch.cat([chosen(reference, part) for part in tokens.split(size)]) if shape["beta"] > 0 else None
         laps.append(time.perf_counter())
         parts = [slice(None)] if is_shared else [slice(i, i + micro_batch) for i in range(0, len(tokens), micro_batch)]
         advantages = torch.tensor([1.0 if k % 2 == 0 else -1.0 for k in range(len(tokens))])[:, None]
         for part in parts:
             now = chosen(model, tokens[part])
-            ratio = (now - old[part]).exp()
+            ratio = (now - now.detach()).exp()  # one iteration: the old policy is this one, as TRL has it
             loss = -torch.min(ratio * advantages[part], ratio.clamp(0.8, 1.2) * advantages[part])
             if ref is not None:
                 loss = loss + shape["beta"] * ((ref[part] - now).exp() - (ref[part] - now) - 1)
@@ -89,7 +93,10 @@ class Prompt:
             min_new_tokens=self.length, max_new_tokens=self.length, pad_token_id=0,
             **self.video(self.group), **self.types(model, ids),
         )
-        return out[:, self.ids.shape[1] :]
+        tokens = out[:, self.ids.shape[1] :]
+        # Random weights also say tokens that would stand for a video.
+        is_visual = torch.isin(tokens, torch.tensor([model.config.video_token_id, model.config.image_token_id]))
+        return tokens.masked_fill(is_visual, 20)
 
     def logprobs(self, model, tokens: torch.Tensor) -> torch.Tensor:
         """[G, C] with a copy of the prompt for each."""

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import fs from "node:fs";
+import http from "node:http";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import type { EvaluationRecord } from "../../../src/protocol/records.ts";
@@ -214,6 +215,50 @@ test("compare tests what changed between two evaluations, and says what else dif
     const wrong = await cli("compare", ...args);
     assert.equal(wrong.status, 2, wrong.stderr);
     assert.match(wrong.stderr, message);
+  }
+});
+
+test("captions are judged where the specification names a judge; one that is down is told, and asked again", async () => {
+  let isDown = false;
+  const server = http.createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    request.on("end", () => {
+      const question = (JSON.parse(text) as { messages: { content: string }[] }).messages[1]?.content ?? "";
+      const events = [...question.matchAll(/^- (.+)$/gm)].map(([, event = ""]) => event);
+      const description = question.slice(question.indexOf("Description:"));
+      const answer = events.map((event) => ({ event, entailed: description.includes(event) }));
+      const content = JSON.stringify({ events: events.length > 0 ? answer : ["pours", "sings"] });
+      response.writeHead(isDown ? 401 : 200).end(JSON.stringify({ choices: [{ message: { content } }] }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const address = server.address();
+    assert.ok(address !== null && typeof address !== "string");
+    const judge = { endpoint: `http://127.0.0.1:${address.port}/v1`, model: "judge" };
+    const dataset = { id: "captions", task: "captioning", format: "jsonl", path: "captions.jsonl", videos: "videos" };
+    const specPath = writeWorkspace(engine, "judged", { evaluate: { judge, data: [dataset] } });
+    const dir = path.dirname(specPath);
+    const row = { id: "a", video: "clip-0", question: "Describe.", captions: ["She pours water."], events: ["pours"] };
+    fs.writeFileSync(path.join(dir, "captions.jsonl"), `${JSON.stringify(row)}\n`);
+    const predictions = path.join(dir, "answers.json");
+    fs.writeFileSync(predictions, JSON.stringify({ a: "<answer>She pours water and sings.</answer>" }));
+    const ended = await cli("eval", specPath, "--predictions", predictions, "--out", outDir("judged-out"));
+    assert.equal(ended.status, 0, ended.stderr);
+    const record = readRecord(outDir("judged-out"));
+    const valueOf = (metric: string): number | undefined => record.scores[`captions/${metric}`]?.value;
+    assert.deepEqual(["event-recall", "event-precision"].map(valueOf), [1, 0.5]);
+    assert.ok(Math.abs((valueOf("event-f1") ?? 0) - 2 / 3) < 1e-12);
+    assert.match(JSON.stringify(record.settings["judge"]), /^{"model":"judge","questions":"[0-9a-f]{64}"}$/);
+
+    isDown = true;
+    fs.writeFileSync(predictions, JSON.stringify({ a: "<answer>She leaves.</answer>" }));
+    const failed = await cli("eval", specPath, "--predictions", predictions);
+    assert.equal(failed.status, 1);
+    assert.match(failed.stderr, /evaluate\.judge.*status 401/s);
+  } finally {
+    server.close();
   }
 });
 

@@ -32,6 +32,36 @@ test("MVBench: the mean of its tasks is not the mean of its questions when tasks
   assert.equal((await collectScores(scored))["data/accuracy"]?.value, 0.4);
 });
 
+test("F1 of events is that of the mean recall and precision, overall and over categories as AutoDQ has it", async () => {
+  const caption = (id: string, recall: number, precision: number, source: string) => ({
+    example: exampleOf({ task: "captioning", captions: ["x"], events: [] }, { id, categories: { source } }),
+    samples: [{ "event-recall": recall, "event-precision": precision }],
+  });
+  const scored = [
+    caption("1", 1, 0.5, "movie"),
+    caption("2", 0, 0.5, "movie"),
+    caption("3", 0, 0.5, "movie"),
+    caption("4", 1, 1, "stock"),
+  ];
+  const f1 = (recall: number, precision: number): number => (2 * recall * precision) / (recall + precision);
+  const overall = (await collectScores(scored))["data/event-f1"];
+  assert.ok(overall !== undefined && Math.abs(overall.value - f1(0.5, 0.625)) < 1e-12);
+  assert.ok(overall.low < overall.value && overall.value < overall.high);
+  assert.equal(overall.n, 4);
+  const [bySource] = await scoreCategories(scored);
+  const mean = bySource?.mean["data/event-f1"];
+  // (1/3 + 1) / 2 and (1/2 + 1) / 2.
+  assert.ok(mean !== undefined && Math.abs(mean.value - f1(2 / 3, 0.75)) < 1e-12);
+  assert.deepEqual(
+    bySource?.categories.map(({ scores }) => scores["data/event-f1"]?.value),
+    [f1(1 / 3, 0.5), 1],
+  );
+  const nothing = await collectScores([caption("1", 0, 0, "movie")]);
+  assert.equal(nothing["data/event-f1"]?.value, 0);
+  const unjudged = scored.map(({ example }) => ({ example, samples: [{ "rouge-l": 1 }] }));
+  assert.ok(!("data/event-f1" in (await collectScores(unjudged))));
+});
+
 test("Video-MME by duration in its order, Perception Test by two groupings, each over its own examples", async () => {
   const durations = ["long", "short", "medium"].map((duration, i) => answered(String(i), i === 0, { duration }));
   const [byDuration] = await scoreCategories(durations);

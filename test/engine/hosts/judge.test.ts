@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import type { RewardItem } from "../../../src/protocol/reward.ts";
-import { rewardSchema } from "../../../src/protocol/rewardSpec.ts";
+import { judgeSchema, rewardSchema } from "../../../src/protocol/rewardSpec.ts";
 import type { Truth } from "../../../src/protocol/tasks.ts";
 import { createJudge } from "../../../src/engine/hosts/judge.ts";
 import type { JudgedReward } from "../../../src/engine/rewards/reward.ts";
@@ -165,6 +165,37 @@ test("an answer that leaves events out, or is no JSON, is an error of its rollou
     again.map((outcome) => outcome.ok && outcome.output.value),
     [1, 1],
   );
+});
+
+test("precision and recall of events: the judge lists those of the answer, and compares both ways", async () => {
+  const listed: Readonly<Record<string, readonly string[]>> = {
+    "A cat jumps and sings.": ["a cat jumps", "a cat sings"],
+    "A quiet room.": [],
+    "A dog sleeps.": ["a dog sleeps"],
+  };
+  reply = ({ body }) => {
+    const question = body.messages?.[1]?.content ?? "";
+    const events = [...question.matchAll(/^- (.+)$/gm)].map(([, event = ""]) => event);
+    const description = /Description:\n(.*)$/.exec(question)?.[1] ?? "";
+    if (events.length === 0) return chat(JSON.stringify({ events: listed[description] }));
+    return verdict(...events.map((event) => description.toLowerCase().includes(event.replace("a cat ", ""))));
+  };
+  const spec = judgeSchema.parse({ endpoint, model: "judge" });
+  const judge = createJudge({ cacheDir, ...quick });
+  const reference = "A cat jumps. A dog barks.";
+  const events = ["a cat jumps", "a dog barks"];
+  const scoresOf = (answer: string, known = events, right = reference) =>
+    judge.scoreEvents(spec, { answer, reference: right, events: known });
+  assert.deepEqual(await scoresOf("A cat jumps and sings."), { recall: 0.5, precision: 0.5 });
+  // It claims nothing that would be wrong.
+  assert.deepEqual(await scoresOf("A quiet room."), { recall: 0, precision: 1 });
+  const before = asked.length;
+  assert.deepEqual(await scoresOf("A cat jumps and sings."), { recall: 0.5, precision: 0.5 });
+  assert.equal(asked.length, before, "answers are kept");
+  // Without listed events the judge lists those of the reference too.
+  assert.deepEqual(await scoresOf("A cat jumps and sings.", [], "A dog sleeps."), { recall: 0, precision: 0 });
+  reply = () => chat("I cannot say.");
+  await assert.rejects(scoresOf("Something else."), /did not answer with the JSON that was asked for/);
 });
 
 test("similarity is the cosine with the nearest reference, which is asked for once", async () => {

@@ -39,7 +39,7 @@ const videoOf = (durationSec: number, timestampsSec?: readonly number[], size = 
   ok: true,
   durationSec,
   source: { widthPx: 1920, heightPx: 1080 },
-  ...(timestampsSec === undefined ? {} : { seen: { timestampsSec, size } }),
+  ...(timestampsSec === undefined ? {} : { seen: { timestampsSec, size, tokenPx: 28 } }),
 });
 const grounding = exampleOf({ task: "temporal-grounding", segment: { startSec: 5, endSec: 10 } });
 

@@ -76,6 +76,23 @@ describe("layouts", () => {
     }
   });
 
+  test("a hash is remembered for as long as the files keep their sizes and times", async () => {
+    const dir = copyOf(tied);
+    const cacheDir = path.join(root, "cache");
+    const weights = path.join(dir, "model.safetensors");
+    const written = new Date(2026, 0, 1);
+    fs.utimesSync(weights, written, written);
+    const hash = await hashCheckpoint(dir, cacheDir);
+    assert.equal(hash, await hashCheckpoint(dir));
+    const bytes = fs.readFileSync(weights);
+    fs.writeFileSync(weights, bytes.fill(0, bytes.length - 4));
+    fs.utimesSync(weights, written, written);
+    assert.equal(await hashCheckpoint(dir, cacheDir), hash);
+    fs.utimesSync(weights, written, new Date(2026, 0, 2));
+    assert.equal(await hashCheckpoint(dir, cacheDir), await hashCheckpoint(dir));
+    assert.notEqual(await hashCheckpoint(dir, cacheDir), hash);
+  });
+
   test("the hash follows weights, settings and tokenizer, and nothing else", async () => {
     const dir = copyOf(tied);
     const first = await hashCheckpoint(dir);

@@ -68,6 +68,7 @@ export function madeEvaluation(skill: number, settings: Record<string, unknown>)
     hash: "0".repeat(64),
   }));
   return makeEvaluationRecord({
+    judge: null,
     step: 0,
     data: { training: [], evaluation: datasets },
     datasets: specs,

@@ -5,9 +5,10 @@ import path from "node:path";
 import test from "node:test";
 import { readDataset } from "../../../src/engine/data/readDataset.ts";
 import { lintDataset } from "../../../src/engine/lint/dataLint.ts";
-import { probeVideos, videosOf } from "../../../src/engine/server/dataFacts.ts";
+import { pixelFactorOfSpec, probeVideos, videosOf } from "../../../src/engine/server/dataFacts.ts";
 import { locateFfmpeg, runFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
 import { shownKey } from "../../../src/protocol/video.ts";
+import { openClip } from "../../../src/engine/video/frameCache.ts";
 import { writeClip } from "../video/barcodeClips.ts";
 
 const video = {
@@ -44,7 +45,8 @@ test("facts are about what is shown: a clip, a folder of frames, a clip beyond i
   } as const;
   const dataset = await readDataset(spec, dir);
   const { all } = videosOf([dataset], null);
-  const facts = await probeVideos({ shown: all, video, ffmpeg: () => Promise.resolve(ffmpeg) });
+  const probing = { shown: all, video, ffmpeg: () => Promise.resolve(ffmpeg) };
+  const facts = await probeVideos({ ...probing, pixelFactor: 28 });
   const lengths = dataset.examples.map((example) => {
     const found = facts.get(shownKey(example));
     return found?.ok === true ? Number(found.durationSec.toFixed(3)) : found?.message;
@@ -56,4 +58,28 @@ test("facts are about what is shown: a clip, a folder of frames, a clip beyond i
     findings.map(({ example, code }) => `${example} ${code}`),
     ["other length duration-differs", "beyond unreadable-video"],
   );
+
+  // Frames are those of the policy at hand: Qwen3-VL's tokens are 32 pixels wide.
+  const [first] = all;
+  assert.ok(first !== undefined);
+  for (const pixelFactor of [28, 32]) {
+    const found = (await probeVideos({ ...probing, pixelFactor })).get(shownKey(first));
+    const { seen } = await openClip({
+      path: first.videoPath,
+      clip: first.clip,
+      video,
+      ffmpeg,
+      cacheDir: dir,
+      pixelFactor,
+    });
+    assert.ok(found?.ok === true);
+    assert.deepEqual(found.seen?.size, { widthPx: seen.widthPx, heightPx: seen.heightPx });
+    assert.deepEqual([found.seen.tokenPx, seen.widthPx % pixelFactor], [pixelFactor, 0]);
+  }
+});
+
+test("the size of a visual token is that of the specification's policy", async () => {
+  const factorOf = (model: string) =>
+    pixelFactorOfSpec({ policy: { model } }, path.resolve("test", "fixtures", "policy"));
+  assert.deepEqual([await factorOf("qwen2-vl"), await factorOf("qwen3-vl"), await factorOf("nowhere")], [28, 32, 28]);
 });

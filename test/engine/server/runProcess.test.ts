@@ -21,6 +21,8 @@ import { resumeRun, startRun, type StartedRun } from "../../../src/engine/server
 import { createConnection } from "../../../src/engine/server/rpc.ts";
 import { attachToRun } from "../../../src/engine/server/runClient.ts";
 import { listRuns, readRunDetails, readRunState } from "../../../src/engine/store/readRun.ts";
+import { locateFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
+import { writeClip } from "../video/barcodeClips.ts";
 import {
   buildTestEngine,
   isProcessAlive,
@@ -243,6 +245,28 @@ test("the backend ends with a run process that is killed, and the run is listed 
   started.push(resumed.pid);
   assert.equal((await ended(resumed)).status, "finished");
   assert.equal(fs.existsSync(run.socket), false);
+});
+
+test("the clips of the next step are decoded while the backend computes this one", async () => {
+  const specPath = writeWorkspace(engine, "ahead", { grpo: { steps: 2, promptsPerStep: 2, groupSize: 2 } });
+  const ffmpeg = await locateFfmpeg();
+  for (let k = 0; k < 4; k++) {
+    const file = path.join(path.dirname(specPath), "videos", `clip-${k}.mp4`);
+    await writeClip(ffmpeg, file, { frames: 40 + k });
+  }
+  const frames = path.join(engine.settings.cacheDir, "frames");
+  const stored = (): string[] =>
+    (fs.existsSync(frames) ? fs.readdirSync(frames) : []).filter((name) => !/^(new|old)-/.test(name));
+  const before = stored().length;
+  engine.hold();
+  const calls = engine.calls().length;
+  const run = await start(specPath, { ignoreQueue: true });
+  await engine.untilCalled("sample", calls);
+  // The backend stands still, and opens its own two clips only when it is let go.
+  await until("two clips are decoded", () => stored().length === before + 2);
+  engine.release();
+  assert.equal((await ended(run)).status, "finished");
+  assert.equal(stored().length, before + 4);
 });
 
 test("a second run waits for the device, says for whom, and can be stopped while it waits", async () => {

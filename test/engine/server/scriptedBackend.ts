@@ -34,6 +34,7 @@ export function createScriptedBackend(): Backend {
         onnxruntime: "0.0.0",
         ffmpeg: "0.0",
         policyHash: "scripted",
+        pixelFactor: 28,
         parameters: 1,
         trainableParameters: 1,
       };

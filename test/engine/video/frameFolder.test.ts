@@ -113,7 +113,6 @@ describe("a folder of frames is a video", () => {
     const folder = await writeFrames(30, "%08d.jpg");
     const loader = createClipLoader({ ffmpeg, cacheDir: fresh("cache"), video });
     const shown = { videoPath: folder, frameRate: 10, clip: { startSec: 1, endSec: 2 } };
-    loader.prefetch([shown]);
     const [whole, part, file] = await Promise.all([
       loader.load({ videoPath: folder, frameRate: 10 }),
       loader.load(shown),

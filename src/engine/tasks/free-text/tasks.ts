@@ -27,8 +27,16 @@ export const captioning: Task = {
   buildPrompt: (example, prompt) => buildPrompt(example, prompt, "the description"),
   buildTarget: (example, prompt) => buildTarget(example, truthOf(example, "captioning").captions[0] ?? "", prompt),
   parse: (completion) => parseTagged(completion, "captioning"),
-  /** ROUGE-L against the nearest caption. What a judge says of events is a reward (event-recall), not a metric of ours. */
+  /** ROUGE-L against the nearest caption. Recall and precision of events come from a judge, where there is one. */
   score: ({ text }, example) => ({ "rouge-l": nearest(text ?? "", truthOf(example, "captioning").captions) }),
+  combinedScores: {
+    // AutoDQ: of the means, not the mean of the examples' own.
+    "event-f1": {
+      of: ["event-recall", "event-precision"],
+      combine: ([recall = 0, precision = 0]) =>
+        recall + precision === 0 ? 0 : (2 * recall * precision) / (recall + precision),
+    },
+  },
   baselines: {},
 };
 
