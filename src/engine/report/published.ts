@@ -23,7 +23,8 @@ export interface PublishedBenchmark {
 }
 
 /** Where every figure is from, unless its row says otherwise. */
-export const publishedSource = "VideoChat-R1, arXiv 2504.06958 v5, Tables 1 to 4 and 6; nobody's score was reproduced here";
+export const publishedSource =
+  "VideoChat-R1, arXiv 2504.06958 v5, Tables 1 to 4 and 6; nobody's score was reproduced here";
 
 const fixedPixels =
   "All of them with the paper's own low pixel budget (3584 x 28 x 28 in total) and its own prompts and parser.";
