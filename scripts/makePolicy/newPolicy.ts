@@ -3,7 +3,7 @@ import path from "node:path";
 import { elementCount } from "../../src/engine/graph/types.ts";
 import { readCheckpoint, type Weights } from "../../src/engine/policy/checkpoint.ts";
 import { readPolicyConfig } from "../../src/engine/policy/config.ts";
-import { defaultMicroBatchBytes } from "../../src/engine/policy/microBatch.ts";
+import { usualLimits } from "../../src/engine/policy/activations.ts";
 import { parameterSpecs } from "../../src/engine/policy/parameters.ts";
 import type { Policy } from "../../src/engine/policy/policy.ts";
 import { readTokenizer } from "../../src/engine/policy/tokenizer.ts";
@@ -39,7 +39,7 @@ function unadapted(threads: number) {
     reference: null,
     freezeVision: false,
     graphs,
-    microBatchBytes: defaultMicroBatchBytes,
+    limits: usualLimits,
     visualCache: new Map(),
     visualStore: null,
   };

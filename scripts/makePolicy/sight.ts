@@ -1,6 +1,6 @@
 import type { Value } from "../../src/engine/graph/types.ts";
 import { addGradients } from "../../src/engine/autodiff/gradient.ts";
-import { addGradientOutputs } from "../../src/engine/policy/accumulate.ts";
+import { addGradientOutputs, weightGradients } from "../../src/engine/policy/gradientOutputs.ts";
 import type { PolicyConfig } from "../../src/engine/policy/config.ts";
 import { parameterSpecs } from "../../src/engine/policy/parameters.ts";
 import { gridOf } from "../../src/engine/policy/patches.ts";
@@ -81,7 +81,7 @@ export function createSight(policy: Policy, optimizer: OptimizerState) {
   const readout = readoutOf(policy.config);
   const run = async (glimpses: readonly Glimpse[], weight: number, keepsGradients: boolean) => {
     const graph = await policy.graphs.get("sight", () => buildSight(policy.config, grid));
-    const buffers = gradientBuffers(optimizer);
+    const buffers = gradientBuffers(optimizer, graph);
     const rows = glimpses.flatMap(labelsOf);
     const feeds = {
       ...weightFeeds(policy, graph),
@@ -162,7 +162,7 @@ function buildSight(config: PolicyConfig, grid: Grid) {
     ),
   );
   const loss = losses.reduce((a, b) => g.add(a, b));
-  addGradientOutputs(p, visionPart(config), (weights) => addGradients(g, loss, weights));
+  addGradientOutputs(p, weightGradients(p, visionPart(config)), (weights) => addGradients(g, loss, weights));
   return g;
 }
 

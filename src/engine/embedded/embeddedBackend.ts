@@ -129,8 +129,10 @@ async function sample(opened: Opened, params: SampleParams, kept: Map<string, Ke
     return prompt === undefined || "code" in prompt ? [] : [{ request, ...prompt }];
   });
   const requests: Required<GroupRequest>[] = [];
-  for (const { request, prompt } of ready)
-    requests.push({ prompt, seed: request.seed, kv: await computePromptKv(policy, prompt) });
+  for (const { request, prompt } of ready) {
+    const kv = await computePromptKv(policy, prompt, { keepsHandedOn: params.forTraining });
+    requests.push({ prompt, seed: request.seed, kv });
+  }
   const options = { ...params.sampling, groupSize: params.groupSize };
   const sampled = requests.length === 0 ? [] : await sampleGroups(policy, requests, options);
   const byKey = new Map(

@@ -4,13 +4,12 @@ import { elementCount } from "../graph/types.ts";
 import { readCheckpoint, readCheckpointConfig, type Checkpoint, type Weights } from "../policy/checkpoint.ts";
 import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
 import type { PolicyConfig } from "../policy/config.ts";
-import { defaultMicroBatchBytes } from "../policy/microBatch.ts";
 import { trainableSpecs, type Policy } from "../policy/policy.ts";
 import { readTokenizer } from "../policy/tokenizer.ts";
 import { createOptimizer, loadTrainingState, type OptimizerState } from "../policy/trainer.ts";
 import { seededRandom } from "../rollout/tokenChoice.ts";
 import { GraphCache } from "../runtime/graphCache.ts";
-import { leastLoad, policyMemory, policyUse, requireMemory } from "./policyMemory.ts";
+import { activationLimits, leastLoad, policyMemory, policyUse, requireMemory } from "./policyMemory.ts";
 
 export interface OpenedPolicy {
   readonly policy: Policy;
@@ -31,7 +30,8 @@ export async function openPolicy(
 ): Promise<OpenedPolicy> {
   const dir = path.resolve(baseDir, spec.policy.model);
   const use = policyUse(spec, trains);
-  requireMemory(dir, policyMemory(await readCheckpointConfig(dir), use, leastLoad), use);
+  const memory = policyMemory(await readCheckpointConfig(dir), use, leastLoad);
+  requireMemory(dir, memory, use);
   const checkpoint = await readCheckpoint(dir);
   const { config } = checkpoint;
   const lora = loraConfigOf(spec.policy);
@@ -46,7 +46,7 @@ export async function openPolicy(
     reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,
     freezeVision: spec.policy.freezeVision,
     graphs: new GraphCache({ threads, hasArena: weightBytes(checkpoint) < smallBytes }),
-    microBatchBytes: defaultMicroBatchBytes,
+    limits: activationLimits(memory),
     visualCache: new Map(),
     visualStore: null,
   };

@@ -4,8 +4,18 @@ import type { RunSpec } from "../../protocol/spec.ts";
 import { elementCount } from "../graph/types.ts";
 import type { PolicyConfig } from "../policy/config.ts";
 import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
-import { completionBytes, defaultMicroBatchBytes, promptBytes } from "../policy/microBatch.ts";
+import {
+  completionBytes,
+  completionLayerBytes,
+  completionPlan,
+  headRowBytes,
+  limitsFor,
+  promptLayerBytes,
+  promptSegments,
+  type ActivationLimits,
+} from "../policy/activations.ts";
 import { parameterSpecs } from "../policy/parameters.ts";
+import type { Segment } from "../policy/segments.ts";
 
 /** What a policy holds in memory, in bytes. Everything is float32 there, whatever the file holds. */
 export interface PolicyMemory {
@@ -15,7 +25,7 @@ export interface PolicyMemory {
   readonly reference: number;
   /** Gradients and AdamW's two moments. */
   readonly optimizer: number;
-  /** Activations of one micro-batch, or of a prompt, which are never held together. */
+  /** What the largest graph of a step holds, and what is handed from graph to graph. */
   readonly activations: number;
   readonly total: number;
 }
@@ -36,10 +46,12 @@ export interface PolicyLoad {
   readonly completionTokens: number;
 }
 
+/** @param available memory of the machine, which decides how the decoder is cut where it is scarce */
 export function policyMemory(
   config: PolicyConfig,
   use: PolicyUse,
-  { promptTokens, completionTokens }: PolicyLoad,
+  load: PolicyLoad,
+  available = machineBytes(),
 ): PolicyMemory {
   const specs = parameterSpecs(config);
   const floats = (some: readonly { readonly shape: readonly number[] }[]): number =>
@@ -49,11 +61,39 @@ export function policyMemory(
   const weights = 4 * (floats(specs) + floats(adapters));
   const reference = use.trains && use.lora === null && use.hasReference ? weights : 0;
   const optimizer = use.trains ? 12 * floats(trained) : 0;
-  const completion = completionBytes(config, promptTokens, completionTokens);
+  const held = weights + reference + optimizer;
+  const cache = 8 * load.promptTokens * config.text.layers * config.text.kvHeads * config.text.headDim;
   const activations = use.trains
-    ? Math.max(Math.min(defaultMicroBatchBytes, 8 * completion), completion, promptBytes(config, promptTokens))
-    : promptBytes(config, promptTokens) / config.text.layers;
-  return { weights, reference, optimizer, activations, total: weights + reference + optimizer + activations };
+    ? 2 * cache + trainingBytes(config, load, limitsFor(held, available))
+    : cache + promptLayerBytes(config, load.promptTokens);
+  return { weights, reference, optimizer, activations, total: held + activations };
+}
+
+/** Limits of a policy's graphs on this machine. */
+export function activationLimits(memory: PolicyMemory, available = machineBytes()): ActivationLimits {
+  return limitsFor(memory.total - memory.activations, available);
+}
+
+/** What the graph of a step that holds most holds: of a segment of the prompt, or of a micro-batch of up to 8 completions. */
+function trainingBytes(config: PolicyConfig, load: PolicyLoad, limits: ActivationLimits): number {
+  const { promptTokens, completionTokens } = load;
+  const { hiddenSize } = config.text;
+  const ofPrompt = promptSegments(config, promptTokens, limits);
+  const promptStates = ofPrompt.length === 1 ? 0 : 4 * hiddenSize * promptTokens * ofPrompt.length;
+  const prompt = longest(ofPrompt) * promptLayerBytes(config, promptTokens);
+  const shape = { promptLength: promptTokens, count: 1, completionLength: completionTokens };
+  const plan = completionPlan(config, shape, limits);
+  const each = completionBytes(config, shape);
+  const completions =
+    plan.kind === "whole"
+      ? each * Math.min(8, Math.floor(limits.bytes / each))
+      : Math.max(longest(plan.segments) * completionLayerBytes(config, shape), plan.headRows * headRowBytes(config)) +
+        4 * hiddenSize * completionTokens * plan.segments.length;
+  return promptStates + Math.max(prompt, completions);
+}
+
+function longest(segments: readonly Segment[]): number {
+  return Math.max(...segments.map(({ count }) => count));
 }
 
 /** The least that a run is sure to need: a prompt with little to see, and a completion. */

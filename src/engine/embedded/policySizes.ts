@@ -52,7 +52,7 @@ export function publishedConfig(name: keyof typeof published): PolicyConfig {
   return readPolicyConfig(json, name);
 }
 
-export function policySizes(): PolicySize[] {
+export function policySizes(available = machineBytes()): PolicySize[] {
   const secPerParameter = widenSecPerElement();
   // SAFETY: the keys of the table are its names.
   return (Object.keys(published) as (keyof typeof published)[]).map((name) => {
@@ -62,9 +62,9 @@ export function policySizes(): PolicySize[] {
     return {
       name,
       parameters,
-      samplingBytes: policyMemory(config, { ...use, trains: false }, usualLoad).total,
-      loraBytes: policyMemory(config, { ...use, lora: adapters }, usualLoad).total,
-      fullBytes: policyMemory(config, use, usualLoad).total,
+      samplingBytes: policyMemory(config, { ...use, trains: false }, usualLoad, available).total,
+      loraBytes: policyMemory(config, { ...use, lora: adapters }, usualLoad, available).total,
+      fullBytes: policyMemory(config, use, usualLoad, available).total,
       openSec: parameters * secPerParameter,
     };
   });

@@ -1,13 +1,13 @@
 import type { GrpoSpec } from "../../protocol/spec.ts";
-import { shapeKey, type CompletionsShape } from "../policy/completionLogprobs.ts";
-import { microBatches } from "../policy/microBatch.ts";
+import { microBatches } from "../policy/activations.ts";
 import { completionBatch, layOut, spreadOverTokens, unpad, type CompletionBatch } from "../policy/completionBatch.ts";
+import { accumulateCompletions, completionLogprobs } from "../policy/completionPass.ts";
 import type { Policy } from "../policy/policy.ts";
-import { weightFeeds } from "../policy/policy.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
+import { accumulatePrompt } from "../policy/promptGradient.ts";
 import { computePromptKv, zeroPromptKv, type PromptKv } from "../policy/promptKv.ts";
-import { accumulatePrompt, completionFeeds, runAccumulate, type OptimizerState } from "../policy/trainer.ts";
-import { buildGrpoAccumulate, buildLogprobs } from "./lossGraph.ts";
+import type { OptimizerState } from "../policy/trainer.ts";
+import { grpoLoss } from "./lossGraph.ts";
 import { tokenWeight, type StepTotals } from "./lossWeights.ts";
 
 /** A group ready for the loss. */
@@ -51,17 +51,13 @@ export async function referenceLogprobs(
   group: ScoredGroup,
   temperature: number,
 ): Promise<Float32Array[]> {
-  const kv = await computePromptKv(policy, group.prompt, "reference");
+  const { prompt } = group;
+  const kv = await computePromptKv(policy, prompt, { which: "reference" });
   const found: Float32Array[] = [];
   for (const part of partsOf(policy, group)) {
     const batch = batchOf(policy, part.group);
-    const shape = shapeOf(part.group, batch);
-    const graph = await policy.graphs.get(`logprobs/${shapeKey(shape)}`, () =>
-      buildLogprobs(policy.config, policy.lora, shape),
-    );
-    const feeds = completionFeeds(policy, group.prompt, kv, batch, temperature);
-    const { logprobs } = await graph.run({ ...weightFeeds(policy, graph, "reference"), ...feeds });
-    found.push(...unpad(batch, floats(logprobs)));
+    const { logprobs_N } = await completionLogprobs(policy, { prompt, kv, batch, temperature }, "reference");
+    found.push(...unpad(batch, logprobs_N));
   }
   return found;
 }
@@ -80,8 +76,10 @@ export async function accumulateGroup(
   spec: GrpoSpec,
   kv?: PromptKv,
 ): Promise<GroupOutcome> {
-  const known = kv ?? (await computePromptKv(policy, group.prompt));
-  const promptGradient = zeroPromptKv(policy.config, group.prompt);
+  const { prompt } = group;
+  const { temperature, importanceSamplingLevel } = spec;
+  const known = kv ?? (await computePromptKv(policy, prompt, { keepsHandedOn: true }));
+  const promptGradient = zeroPromptKv(policy.config, prompt);
   const logprobs_G_T: Float32Array[] = [];
   const entropies_G_T: Float32Array[] = [];
   let loss = 0;
@@ -89,20 +87,15 @@ export async function accumulateGroup(
   for (const { group: part, indices } of partsOf(policy, group)) {
     const batch = batchOf(policy, part);
     const ref_G_T = refLogprobs_G_T === null ? null : picked(refLogprobs_G_T, indices);
-    const shape = shapeOf(part, batch);
-    const feeds = {
-      ...completionFeeds(policy, group.prompt, known, batch, spec.temperature),
-      ...lossFeeds(part, batch, ref_G_T, totals, spec, tokens),
-    };
-    const options = { importanceSamplingLevel: spec.importanceSamplingLevel, hasReference: ref_G_T !== null };
-    const key = `grpo/${options.importanceSamplingLevel}/${options.hasReference}/${shapeKey(shape)}`;
-    const build = () => buildGrpoAccumulate(policy.config, policy.lora, shape, optimizer.trainable, options);
-    const outputs = await runAccumulate(policy, optimizer, key, build, feeds, promptGradient);
-    loss += Number(outputs["loss"]?.[0]);
-    logprobs_G_T.push(...unpad(batch, floats(outputs["logprobs"])));
-    entropies_G_T.push(...unpad(batch, floats(outputs["entropies"])));
+    const work = { prompt, kv: known, batch, temperature };
+    const feeds = lossFeeds(part, batch, ref_G_T, totals, spec, tokens);
+    const partLoss = grpoLoss({ importanceSamplingLevel, hasReference: ref_G_T !== null });
+    const computed = await accumulateCompletions(policy, optimizer, work, partLoss, feeds, promptGradient);
+    loss += computed.loss;
+    logprobs_G_T.push(...unpad(batch, computed.logprobs_N));
+    entropies_G_T.push(...unpad(batch, computed.entropies_N));
   }
-  await accumulatePrompt(policy, optimizer, group.prompt, promptGradient);
+  await accumulatePrompt(policy, optimizer, prompt, known, promptGradient);
   return { loss, logprobs_G_T, entropies_G_T, refLogprobs_G_T };
 }
 
@@ -115,7 +108,7 @@ interface GroupPart {
 
 function partsOf(policy: Policy, group: ScoredGroup): readonly GroupPart[] {
   const lengths_G = group.tokens_G_T.map((tokens) => tokens.length);
-  return microBatches(policy.config, group.prompt.paddedLength, lengths_G, policy.microBatchBytes).map((indices) => ({
+  return microBatches(policy.config, group.prompt.paddedLength, lengths_G, policy.limits).map((indices) => ({
     indices,
     group: {
       prompt: group.prompt,
@@ -130,10 +123,6 @@ function partsOf(policy: Policy, group: ScoredGroup): readonly GroupPart[] {
 function picked<T>(items: readonly T[], indices: readonly number[]): T[] {
   // SAFETY: indices are places of the list; `undefined` is no element of it.
   return indices.map((i) => items[i] as T);
-}
-
-function shapeOf({ prompt }: ScoredGroup, batch: CompletionBatch): CompletionsShape {
-  return { promptLength: prompt.paddedLength, count: batch.groupSize, completionLength: batch.length };
 }
 
 function weightedTokens(group: ScoredGroup): number {
@@ -173,9 +162,4 @@ export function lossFeeds(
 
 function batchOf(policy: Policy, group: ScoredGroup): CompletionBatch {
   return completionBatch(group.tokens_G_T, group.prompt.lastToken, policy.config.padTokenId);
-}
-
-function floats(data: unknown): Float32Array {
-  if (data instanceof Float32Array) return data;
-  throw new Error("internal: graph output is not float32");
 }

@@ -1,12 +1,7 @@
 import type { GrpoSpec } from "../../protocol/spec.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { Graph, Value } from "../graph/types.ts";
-import { finishAccumulate } from "../policy/accumulate.ts";
-import type { PolicyConfig } from "../policy/config.ts";
-import { addCompletionLogprobs, type CompletionsShape } from "../policy/completionLogprobs.ts";
-import type { LoraConfig } from "../policy/lora.ts";
-import type { TrainableSpec } from "../policy/optimizerGraph.ts";
-import { PolicyGraph } from "../policy/policyGraph.ts";
+import type { Value } from "../graph/types.ts";
+import type { CompletionLoss, CompletionsShape } from "../policy/completionGraphs.ts";
 
 export interface GrpoLossOptions {
   readonly importanceSamplingLevel: GrpoSpec["importanceSamplingLevel"];
@@ -14,41 +9,20 @@ export interface GrpoLossOptions {
   readonly hasReference: boolean;
 }
 
-/**
- * *Accumulate*: the GRPO loss of completions of one prompt and its gradients, added to what earlier ones of the step left.
- *
- * Inputs beside those of `addCompletionLogprobs`, each [G * C]: `old_logprobs`, `ref_logprobs`, `advantages`, `loss_weights`
- * (see lossWeights.ts; 0 on padding), `sequence_weights` (1 / length on a completion's tokens, for sequence-level ratios);
- * scalars `clip_low`, `clip_high`, `beta`; `grad.<name>` a trainable tensor, `d_k.<layer>`, `d_v.<layer>`.
- * Outputs: `loss`, `logprobs`, `entropies`, `new_grad.<name>`, `new_d_k.<layer>`, `new_d_v.<layer>` (see finishAccumulate);
- * gradients may be written over their inputs.
- */
-export function buildGrpoAccumulate(
-  config: PolicyConfig,
-  lora: LoraConfig | null,
-  shape: CompletionsShape,
-  trainable: readonly TrainableSpec[],
-  options: GrpoLossOptions,
-): Graph {
-  const p = new PolicyGraph("grpo_accumulate", config, lora);
-  const computed = addCompletionLogprobs(p, shape);
-  const loss = addGrpoLoss(p.g, computed.logprobs_N, shape, options);
-  return finishAccumulate(p, loss, computed, trainable);
-}
-
-/** The same without a loss: `logprobs` and `entropies`, for the reference policy. */
-export function buildLogprobs(config: PolicyConfig, lora: LoraConfig | null, shape: CompletionsShape): Graph {
-  const p = new PolicyGraph("logprobs", config, lora);
-  const { logprobs_N, entropies_N } = addCompletionLogprobs(p, shape);
-  p.g.output("logprobs", logprobs_N);
-  p.g.output("entropies", entropies_N);
-  return p.g;
+/** The GRPO loss as a part of the graphs of a step. */
+export function grpoLoss(options: GrpoLossOptions): CompletionLoss {
+  return {
+    key: `grpo/${options.importanceSamplingLevel}/${options.hasReference}`,
+    add: (g, logprobs_N, shape) => addGrpoLoss(g, logprobs_N, shape, options),
+  };
 }
 
 /**
  * loss = sum_t w_t (-min(r_t A_t, clip(r_t, 1 - epsilon, 1 + epsilonHigh) A_t) + beta kl_t)
  * with r_t = exp(logprob - old logprob), a sequence's mean of the exponent when the ratio is one a sequence (GSPO), and
  * kl_t = exp(ref - logprob) - (ref - logprob) - 1 (K3; TRL GRPOTrainer._compute_loss).
+ * Adds inputs [G * C]: `old_logprobs`, `ref_logprobs`, `advantages`, `loss_weights` (see lossWeights.ts; 0 on padding),
+ * `sequence_weights` (1 / length on a completion's tokens, for sequence-level ratios); scalars `clip_low`, `clip_high`, `beta`.
  */
 export function addGrpoLoss(
   g: GraphBuilder,

@@ -12,13 +12,18 @@ export interface CompletionBatch {
 
 const completionBucket = 16;
 
+/** C of completions of these lengths. */
+export function paddedCompletionLength(lengths_G: readonly number[]): number {
+  return Math.ceil(Math.max(1, ...lengths_G) / completionBucket) * completionBucket;
+}
+
 export function completionBatch(
   completions: readonly Int32Array[],
   lastPromptToken: number,
   padToken: number,
 ): CompletionBatch {
-  const longest = Math.max(...completions.map((c) => c.length));
-  const length = Math.ceil(longest / completionBucket) * completionBucket;
+  const lengths_G = completions.map((c) => c.length);
+  const length = paddedCompletionLength(lengths_G);
   const count = completions.length * length;
   const completionIds_N = new BigInt64Array(count).fill(BigInt(padToken));
   const targets_N = new BigInt64Array(count).fill(BigInt(padToken));
@@ -33,7 +38,7 @@ export function completionBatch(
   return {
     groupSize: completions.length,
     length,
-    lengths_G: completions.map((c) => c.length),
+    lengths_G,
     completion_ids: completionIds_N,
     targets: targets_N,
   };

@@ -76,6 +76,6 @@ export function buildDecodeStep(config: PolicyConfig, lora: LoraConfig | null, s
     const rows = g.reshape(mixed, [batch, heads * headDim]);
     x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
   }
-  g.output("logits", addHead(p, g.rmsNorm(x, p.weight("model.norm.weight"), rmsNormEps)));
+  g.output("logits", addHead(p, x));
   return g;
 }

@@ -1,3 +1,4 @@
+import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/types.ts";
 import { attend, countingPositions, masked, type PolicyGraph } from "./policyGraph.ts";
 
@@ -18,16 +19,29 @@ export interface PromptEmbedding {
 /** Rows of prompt attention scores made at once: above this, a chunk sees only the keys before its end. */
 const attentionChunk = 256;
 
+/** A run of consecutive layers over the prompt. Layers are numbered from the first of the run: see segments.ts. */
+export interface PromptLayers {
+  readonly layers: number;
+  /** Whether the decoder ends with them: then the last layer computes only keys and values, since nobody reads its output. */
+  readonly isLast: boolean;
+}
+
 /**
- * The prompt through the decoder, causal. Shared by sampling (whose cache it fills) and training (whose completions
- * attend to it). The last layer computes only keys and values: nobody reads its output.
- * Adds inputs `prompt_cos`, `prompt_sin` [P, headDim / 2].
+ * The prompt through layers of the decoder, causal. Shared by sampling (whose cache it fills) and training (whose completions
+ * attend to it). Adds inputs `prompt_cos`, `prompt_sin` [P, headDim / 2].
+ * @returns hidden states after the layers, which mean nothing when the run is the last
  */
-export function addPrompt(p: PolicyGraph, { embeddings, deepstack }: PromptEmbedding): readonly LayerCache[] {
+export function addPromptLayers(
+  p: PolicyGraph,
+  { embeddings, deepstack }: PromptEmbedding,
+  { layers, isLast }: PromptLayers,
+): { readonly caches: readonly LayerCache[]; readonly hidden: Value } {
+  if (layers === 0) return { caches: [], hidden: embeddings };
   const { g } = p;
-  const { layers, headDim, heads, kvHeads, hiddenSize, rmsNormEps } = p.config.text;
+  const { headDim, heads, kvHeads, rmsNormEps } = p.config.text;
   const length = embeddings.shape[0] ?? 0;
   const rotary = addRotaryInputs(p, "prompt", 1, length);
+  const chunks = attentionChunks(p, length);
   const rowsPerKey = heads / kvHeads;
   const caches: LayerCache[] = [];
   let x = embeddings;
@@ -38,33 +52,34 @@ export function addPrompt(p: PolicyGraph, { embeddings, deepstack }: PromptEmbed
     const k = perHead(rotary(addHeads(p, name, "k", h), kvHeads), kvHeads);
     const v = perHead(p.linear(h, `${name}.self_attn.v_proj`), kvHeads);
     caches.push({ k, v });
-    if (layer === layers - 1) break;
+    if (isLast && layer === layers - 1) break;
     const q = perHead(rotary(addHeads(p, name, "q", h), heads), heads);
-    const attended = attendCausally(p, g.reshape(q, [kvHeads, rowsPerKey, length, headDim]), k, v);
+    const attended = attendCausally(g, g.reshape(q, [kvHeads, rowsPerKey, length, headDim]), k, v, chunks);
     const rows = g.reshape(g.transpose(attended, [2, 0, 1, 3]), [length, heads * headDim]);
     x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
     const features = deepstack[layer];
     if (features !== undefined) x = g.add(x, features);
   }
-  if (hiddenSize !== embeddings.shape[1]) throw new Error("internal: embedding width");
-  return caches;
+  return { caches, hidden: x };
 }
 
 /**
- * G completions of C tokens each, attending to one shared prompt and to themselves: the prompt is computed once, however
- * large the group. Row i of a completion holds the token that precedes prediction i, so the first row is the prompt's last
- * token and no prompt position ever needs logits.
+ * G completions of C tokens each through layers of the decoder, attending to one shared prompt and to themselves: the prompt
+ * is computed once, however large the group. Row i of a completion holds the token that precedes prediction i, so the first
+ * row is the prompt's last token and no prompt position ever needs logits.
  * Adds inputs `completion_cos`, `completion_sin` [C, headDim / 2] and `completion_mask` [C, P + C].
  * @param embeddings [G * C, hidden]
- * @returns hidden states after the final norm, [G * C, hidden]
+ * @param prompt keys and values by layer, one a layer that is added
+ * @returns hidden states, [G * C, hidden]
  */
-export function addCompletions(
+export function addCompletionLayers(
   p: PolicyGraph,
   embeddings: Value,
   prompt: readonly LayerCache[],
   groupSize: number,
   length: number,
 ): Value {
+  if (prompt.length === 0) return embeddings;
   const { g } = p;
   const { headDim, heads, kvHeads, rmsNormEps } = p.config.text;
   const promptLength = prompt[0]?.k.shape[1] ?? 0;
@@ -92,7 +107,7 @@ export function addCompletions(
     const rows = g.reshape(g.transpose(unfolded, [1, 3, 0, 2, 4]), [groupSize * length, heads * headDim]);
     x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
   });
-  return g.rmsNorm(x, p.weight("model.norm.weight"), rmsNormEps);
+  return x;
 }
 
 /** Token embeddings of ids [N]. */
@@ -134,10 +149,12 @@ export function addHeads(p: PolicyGraph, layer: string, which: "q" | "k", x: Val
   ]);
 }
 
-/** Logits [N, vocab] of hidden states [N, hidden]. */
+/** Logits [N, vocab] of hidden states [N, hidden] after the last layer. */
 export function addHead(p: PolicyGraph, hidden: Value): Value {
+  const { g } = p;
   const tied = p.config.tieWordEmbeddings;
-  return p.g.linear(hidden, p.weight(tied ? "model.embed_tokens.weight" : "lm_head.weight"));
+  const normed = g.rmsNorm(hidden, p.weight("model.norm.weight"), p.config.text.rmsNormEps);
+  return g.linear(normed, p.weight(tied ? "model.embed_tokens.weight" : "lm_head.weight"));
 }
 
 /** x + down(silu(gate(norm x)) * up(norm x)) */
@@ -159,23 +176,37 @@ function addRotaryInputs(p: PolicyGraph, name: string, rows: number, length: num
     g.reshape(g.rotary(g.reshape(x, [rows, length, heads * headDim]), positions, cos, sin, heads), x.shape);
 }
 
+/** Query rows start … end - 1 of the prompt, which see the keys before `end` through a mask [end - start, end]. */
+interface AttentionChunk {
+  readonly start: number;
+  readonly end: number;
+  readonly mask: Value;
+}
+
+/** The masks are as large as the scores of a head, so all layers of a graph share them. */
+function attentionChunks(p: PolicyGraph, length: number): readonly AttentionChunk[] {
+  return Array.from({ length: Math.ceil(length / attentionChunk) }, (_, i) => {
+    const start = i * attentionChunk;
+    const end = Math.min(length, start + attentionChunk);
+    return { start, end, mask: causalMask(p, start, end) };
+  });
+}
+
 /** Causal self-attention of the prompt, in chunks of query rows; q [kvHeads, rowsPerKey, P, headDim]. */
-function attendCausally(p: PolicyGraph, q: Value, k: Value, v: Value): Value {
-  const { g } = p;
-  const [kvHeads = 0, rowsPerKey = 0, length = 0, headDim = 0] = q.shape;
-  const starts = Array.from({ length: Math.ceil(length / attentionChunk) }, (_, i) => i * attentionChunk);
-  const ends = starts.map((start) => Math.min(length, start + attentionChunk));
-  const chunks = g.split(
+function attendCausally(g: GraphBuilder, q: Value, k: Value, v: Value, chunks: readonly AttentionChunk[]): Value {
+  const [kvHeads = 0, rowsPerKey = 0, , headDim = 0] = q.shape;
+  const parts = g.split(
     q,
     2,
-    ends.map((end, i) => end - (starts[i] ?? 0)),
+    chunks.map(({ start, end }) => end - start),
   );
-  const outs = chunks.map((chunk, i) => {
-    const [start, end] = [starts[i] ?? 0, ends[i] ?? 0];
+  const outs = chunks.map(({ start, end, mask }, i) => {
     const rows = end - start;
-    const mask = { value: causalMask(p, start, end), scoreShape: [kvHeads, rowsPerKey, rows, end] };
-    const folded = g.reshape(chunk, [kvHeads, rowsPerKey * rows, headDim]);
-    const out = attend(g, folded, g.slice(k, 1, 0, end), g.slice(v, 1, 0, end), headDim ** -0.5, mask);
+    const queries = parts[i];
+    if (queries === undefined) throw new Error("internal: query split");
+    const folded = g.reshape(queries, [kvHeads, rowsPerKey * rows, headDim]);
+    const scores = { value: mask, scoreShape: [kvHeads, rowsPerKey, rows, end] };
+    const out = attend(g, folded, g.slice(k, 1, 0, end), g.slice(v, 1, 0, end), headDim ** -0.5, scores);
     return g.reshape(out, [kvHeads, rowsPerKey, rows, headDim]);
   });
   return g.concat(outs, 2);

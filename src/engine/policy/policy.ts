@@ -1,11 +1,13 @@
 import type { GraphCache } from "../runtime/graphCache.ts";
 import type { CompiledGraph, Feeds } from "../runtime/session.ts";
+import type { ActivationLimits } from "./activations.ts";
 import { weightOf, type Checkpoint, type Weights } from "./checkpoint.ts";
 import { concatenated } from "./concatenated.ts";
 import type { PolicyConfig } from "./config.ts";
 import { adapterSpecs, type LoraConfig } from "./lora.ts";
 import { parameterSpecs } from "./parameters.ts";
-import { buildVision } from "./prefill.ts";
+import { buildVision } from "./promptGraphs.ts";
+import { nameInPolicy } from "./segments.ts";
 import type { TrainableSpec } from "./optimizerGraph.ts";
 import { visualTokenCount } from "./patches.ts";
 import type { PolicyTokenizer } from "./tokenizer.ts";
@@ -24,8 +26,8 @@ export interface Policy {
   readonly reference: Weights | null;
   readonly freezeVision: boolean;
   readonly graphs: GraphCache;
-  /** What the activations of one micro-batch may take; see `microBatches`. */
-  readonly microBatchBytes: number;
+  /** What training graphs may hold, and so how prompts, groups and the decoder are cut. */
+  readonly limits: ActivationLimits;
   /** Visual embeddings of clips seen before, while the vision tower does not change; by frame set. */
   readonly visualCache: Map<string, Float32Array>;
   /** The same on disk, while the vision tower is that of the checkpoint; null keeps none. */
@@ -47,12 +49,21 @@ export function tensorOf(policy: Policy, name: string): Float32Array {
   return policy.adapters.get(name) ?? weightOf(policy.checkpoint.weights, name);
 }
 
-/** Feeds for those inputs of a graph that are weights, of the policy or of its reference. */
-export function weightFeeds(policy: Policy, graph: CompiledGraph, which: "policy" | "reference" = "policy"): Feeds {
+/**
+ * Feeds for those inputs of a graph that are weights, of the policy or of its reference.
+ * @param firstLayer number in the policy of the graph's first layer
+ */
+export function weightFeeds(
+  policy: Policy,
+  graph: CompiledGraph,
+  which: "policy" | "reference" = "policy",
+  firstLayer = 0,
+): Feeds {
   const feeds: Record<string, Float32Array> = {};
   const base = which === "reference" && policy.reference !== null ? policy.reference : policy.checkpoint.weights;
   for (const name of graph.inputNames) {
-    const data = policy.adapters.get(name) ?? base.get(name);
+    const known = nameInPolicy(name, firstLayer);
+    const data = policy.adapters.get(known) ?? base.get(known);
     if (data !== undefined) feeds[name] = data;
     else if (name === "adapter_scale") feeds[name] = Float32Array.of(which === "reference" ? 0 : 1);
   }

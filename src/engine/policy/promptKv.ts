@@ -1,8 +1,11 @@
 import type { Feeds } from "../runtime/session.ts";
+import { promptSegments } from "./activations.ts";
 import type { PolicyConfig } from "./config.ts";
+import { floatsOf, numberedFloats } from "./outputs.ts";
 import { promptVisuals, weightFeeds, type Policy } from "./policy.ts";
-import { buildPrefill } from "./prefill.ts";
+import { buildPromptForward, promptPartKey, promptParts, type PromptPart } from "./promptGraphs.ts";
 import type { PreparedPrompt } from "./preparedPrompt.ts";
+import type { Grid } from "./ropeIndex.ts";
 
 /**
  * Keys and values of a prompt's prefix, by layer, each [kvHeads, paddedLength, headDim]. Sampling and the loss share them:
@@ -11,27 +14,65 @@ import type { PreparedPrompt } from "./preparedPrompt.ts";
 export interface PromptKv {
   readonly keys_L: readonly Float32Array[];
   readonly values_L: readonly Float32Array[];
+  /** Where they were asked for: the backward pass begins its parts from them, and else computes them again. */
+  readonly handedOn?: HandedOn;
+}
+
+/** What the parts of a prompt have handed on to the next, each [paddedLength, hidden]; nothing when one graph holds them all. */
+export interface HandedOn {
+  /** Hidden states before each part but the first. */
+  readonly hidden_S: readonly Float32Array[];
+  /** Features to be added after the first layers (deepstack). */
+  readonly features: readonly Float32Array[];
+}
+
+export interface PrefillOptions {
+  readonly which?: "policy" | "reference";
+  /** For a prompt that will be trained on. */
+  readonly keepsHandedOn?: boolean;
 }
 
 /** *Prefill*: one pass of the prompt, whatever the size of its group. */
 export async function computePromptKv(
   policy: Policy,
   prompt: PreparedPrompt,
-  which: "policy" | "reference" = "policy",
+  { which = "policy", keepsHandedOn = false }: PrefillOptions = {},
 ): Promise<PromptKv> {
-  const { paddedLength, visualTokens } = prompt;
-  const graph = await policy.graphs.get(`prefill/${paddedLength}/${visualTokens}`, () =>
-    buildPrefill(policy.config, policy.lora, paddedLength, visualTokens),
-  );
   const visual = await promptVisuals(policy, prompt.visuals, which);
-  const outputs = await graph.run({ ...weightFeeds(policy, graph, which), ...prompt.feeds, visual });
-  const layers = (name: string): Float32Array[] =>
-    Array.from({ length: policy.config.text.layers }, (_, layer) => {
-      const data = outputs[`${name}.${layer}`];
-      if (!(data instanceof Float32Array)) throw new Error("internal: prefill output missing");
-      return data;
-    });
-  return { keys_L: layers("k"), values_L: layers("v") };
+  const keys_L: Float32Array[] = [];
+  const values_L: Float32Array[] = [];
+  const hidden_S: Float32Array[] = [];
+  const features: Float32Array[] = [];
+  let hidden: Float32Array | undefined;
+  for (const part of partsOfPrompt(policy, prompt, null)) {
+    const graph = await policy.graphs.get(`prompt_forward/${promptPartKey(part)}`, () =>
+      buildPromptForward(policy.config, policy.lora, part),
+    );
+    const received: Feeds = hidden === undefined ? { visual } : { hidden, ...featureFeeds(part, features) };
+    const outputs = await graph.run({ ...weightFeeds(policy, graph, which, part.first), ...prompt.feeds, ...received });
+    keys_L.push(...numberedFloats(outputs, "k", part.layers));
+    values_L.push(...numberedFloats(outputs, "v", part.layers));
+    if (part.isLast) break;
+    if (part.embedding !== null) features.push(...numberedFloats(outputs, "next_feature", part.features));
+    hidden = floatsOf(outputs, "next_hidden");
+    if (keepsHandedOn) hidden_S.push(hidden);
+  }
+  return { keys_L, values_L, ...(keepsHandedOn ? { handedOn: { hidden_S, features } } : {}) };
+}
+
+/** @param visionGrids those of the prompt where the vision tower is to be part of the graphs, else null */
+export function partsOfPrompt(
+  { config, limits }: Policy,
+  { paddedLength: length, visualTokens }: PreparedPrompt,
+  visionGrids: readonly Grid[] | null,
+): readonly PromptPart[] {
+  return promptParts(config, { length, visualTokens, visionGrids }, promptSegments(config, length, limits));
+}
+
+/** The features that a part takes in, of those of all layers. */
+export function featureFeeds(part: PromptPart, features: readonly Float32Array[]): Feeds {
+  const own = features.slice(part.first, part.first + part.features);
+  return Object.fromEntries(own.map((data, layer) => [`feature.${layer}`, data]));
 }
 
 /** Zeros of the same sizes: where gradients with respect to keys and values add up. */
@@ -41,10 +82,17 @@ export function zeroPromptKv({ text }: PolicyConfig, prompt: PreparedPrompt): Pr
   return { keys_L: zeros(), values_L: zeros() };
 }
 
-/** Inputs or outputs `<prefix>k.<layer>`, `<prefix>v.<layer>`. */
-export function promptKvFeeds(prefix: string, { keys_L, values_L }: PromptKv): Feeds {
-  return Object.fromEntries([
-    ...keys_L.map((data, layer) => [`${prefix}k.${layer}`, data] as const),
-    ...values_L.map((data, layer) => [`${prefix}v.${layer}`, data] as const),
-  ]);
+/**
+ * Inputs or outputs `<prefix>k.<layer>`, `<prefix>v.<layer>`, numbered from 0.
+ * @param first layer of the graph that they are for, which has `count` of them
+ */
+export function promptKvFeeds(
+  prefix: string,
+  { keys_L, values_L }: PromptKv,
+  first = 0,
+  count: number = keys_L.length,
+): Feeds {
+  const entries = (kind: string, data_L: readonly Float32Array[]): [string, Float32Array][] =>
+    data_L.slice(first, first + count).map((data, layer) => [`${prefix}${kind}.${layer}`, data]);
+  return Object.fromEntries([...entries("k", keys_L), ...entries("v", values_L)]);
 }

@@ -1,15 +1,10 @@
 import path from "node:path";
-import { elementCount, type Graph } from "../graph/types.ts";
-import type { Feeds, TensorData } from "../runtime/session.ts";
-import { completionMask, completionRotaryOf, type PreparedPrompt } from "./preparedPrompt.ts";
-import type { CompletionBatch } from "./completionBatch.ts";
+import { elementCount } from "../graph/types.ts";
+import type { CompiledGraph, Feeds, TensorData } from "../runtime/session.ts";
 import { buildAdamW, type AdamWOptions, type TrainableSpec } from "./optimizerGraph.ts";
-import { isVisionFixed, promptVisuals, tensorOf, trainableSpecs, weightFeeds, type Policy } from "./policy.ts";
-import { buildPromptBackward } from "./prefill.ts";
-import { promptKvFeeds, type PromptKv } from "./promptKv.ts";
+import { tensorOf, trainableSpecs, type Policy } from "./policy.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
-import { visionFeeds, type GridFrames } from "./visionTower.ts";
-import { framesOf } from "./visuals.ts";
+import { nameInPolicy } from "./segments.ts";
 
 /** Gradients, AdamW's moments and the step count: what training holds beside the weights. */
 export interface OptimizerState {
@@ -27,78 +22,23 @@ export function createOptimizer(trainable: readonly TrainableSpec[], options: Ad
   return { trainable, gradients: zeros(), m: zeros(), v: zeros(), options, step: 0 };
 }
 
-/** Feeds of `addCompletionLogprobs` but the weights. */
-export function completionFeeds(
-  policy: Policy,
-  prompt: PreparedPrompt,
-  kv: PromptKv,
-  batch: CompletionBatch,
-  temperature: number,
-): Feeds {
-  const rotary = completionRotaryOf(prompt, batch.length, policy.config);
-  return {
-    ...promptKvFeeds("prompt_", kv),
-    completion_cos: rotary.cos,
-    completion_sin: rotary.sin,
-    completion_mask: completionMask(prompt, batch.length),
-    completion_ids: batch.completion_ids,
-    targets: batch.targets,
-    inverse_temperature: Float32Array.of(temperature === 0 ? 1 : 1 / temperature),
-  };
-}
-
 /**
- * Runs an accumulate graph (see finishAccumulate): gradients are added to the optimizer's buffers in place, and those of
- * the prompt's keys and values to `promptGradient`.
- * @param feeds inputs that are neither weights nor gradients
+ * Feeds and in-place outputs for the gradients that a graph adds to.
+ * @param firstLayer number in the policy of the graph's first layer
  */
-export async function runAccumulate(
-  policy: Policy,
+export function gradientBuffers(
   optimizer: OptimizerState,
-  key: string,
-  build: () => Graph,
-  feeds: Feeds,
-  promptGradient: PromptKv,
-): Promise<Readonly<Record<string, TensorData>>> {
-  const graph = await policy.graphs.get(key, build);
-  const buffers = gradientBuffers(optimizer);
-  return graph.run(
-    { ...weightFeeds(policy, graph), ...feeds, ...buffers.feeds, ...promptKvFeeds("d_", promptGradient) },
-    { ...buffers.into, ...promptKvFeeds("new_d_", promptGradient) },
-  );
-}
-
-/** Adds the prompt's share to the gradients: what the completions' loss owes to its keys and values. */
-export async function accumulatePrompt(
-  policy: Policy,
-  optimizer: OptimizerState,
-  prompt: PreparedPrompt,
-  gradient: PromptKv,
-): Promise<void> {
-  const { paddedLength: length, visualTokens, visuals } = prompt;
-  const visionGrids = isVisionFixed(policy) ? null : visuals.map(({ grid }) => grid);
-  const key = (visionGrids ?? []).map(({ t, h, w }) => `/${t}x${h}x${w}`).join("");
-  const graph = await policy.graphs.get(`prompt_backward/${length}/${visualTokens}${key}`, () =>
-    buildPromptBackward(policy.config, policy.lora, { length, visualTokens, visionGrids }, optimizer.trainable),
-  );
-  const frames = (): GridFrames[] =>
-    visuals.map(({ visual, grid }) => ({ grid, pixels_FHWC: framesOf(visual, policy.config) }));
-  const vision =
-    visionGrids === null
-      ? { visual: await promptVisuals(policy, visuals) }
-      : visionFeeds(frames(), policy.config.vision);
-  const buffers = gradientBuffers(optimizer);
-  const feeds = { ...weightFeeds(policy, graph), ...prompt.feeds, ...vision, ...promptKvFeeds("d_", gradient) };
-  await graph.run({ ...feeds, ...buffers.feeds }, buffers.into);
-}
-
-/** Feeds and in-place outputs for the gradients of an accumulate graph. */
-export function gradientBuffers(optimizer: OptimizerState): { feeds: Feeds; into: Feeds } {
+  graph: CompiledGraph,
+  firstLayer = 0,
+): { feeds: Feeds; into: Feeds } {
+  const prefix = "grad.";
   const feeds: Record<string, TensorData> = {};
   const into: Record<string, TensorData> = {};
-  for (const [name, data] of optimizer.gradients) {
-    feeds[`grad.${name}`] = data;
-    into[`new_grad.${name}`] = data;
+  for (const name of graph.inputNames) {
+    if (!name.startsWith(prefix)) continue;
+    const data = need(optimizer.gradients, nameInPolicy(name.slice(prefix.length), firstLayer));
+    feeds[name] = data;
+    into[`new_${name}`] = data;
   }
   return { feeds, into };
 }

@@ -1,16 +1,12 @@
-import { PolicyGraph } from "../policy/policyGraph.ts";
-import type { Graph } from "../graph/types.ts";
-import { finishAccumulate } from "../policy/accumulate.ts";
+import { microBatches } from "../policy/activations.ts";
 import { completionBatch, spreadOverTokens, type CompletionBatch } from "../policy/completionBatch.ts";
-import type { PolicyConfig } from "../policy/config.ts";
-import { addCompletionLogprobs, shapeKey, type CompletionsShape } from "../policy/completionLogprobs.ts";
-import type { LoraConfig } from "../policy/lora.ts";
-import type { TrainableSpec } from "../policy/optimizerGraph.ts";
-import { microBatches } from "../policy/microBatch.ts";
+import type { CompletionLoss } from "../policy/completionGraphs.ts";
+import { accumulateCompletions } from "../policy/completionPass.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
+import { accumulatePrompt } from "../policy/promptGradient.ts";
 import { computePromptKv, zeroPromptKv } from "../policy/promptKv.ts";
-import { accumulatePrompt, completionFeeds, runAccumulate, type OptimizerState } from "../policy/trainer.ts";
+import type { OptimizerState } from "../policy/trainer.ts";
 
 export interface SftTarget {
   readonly prompt: PreparedPrompt;
@@ -32,25 +28,20 @@ export async function accumulateTarget(
   totalTokens: number,
 ): Promise<number> {
   const { prompt } = target;
-  const kv = await computePromptKv(policy, prompt);
+  const kv = await computePromptKv(policy, prompt, { keepsHandedOn: true });
   const promptGradient = zeroPromptKv(policy.config, prompt);
   const lengths_G = target.tokens_G_T.map((tokens) => tokens.length);
   let loss = 0;
-  for (const indices of microBatches(policy.config, prompt.paddedLength, lengths_G, policy.microBatchBytes)) {
+  for (const indices of microBatches(policy.config, prompt.paddedLength, lengths_G, policy.limits)) {
     const part = indices.map((k) => target.tokens_G_T[k] ?? new Int32Array(0));
     const isTarget_G_T =
       target.isTarget_G_T === undefined ? undefined : indices.map((k) => target.isTarget_G_T?.[k] ?? []);
     const batch = completionBatch(part, prompt.lastToken, policy.config.padTokenId);
-    const shape = { promptLength: prompt.paddedLength, count: batch.groupSize, completionLength: batch.length };
-    const feeds = {
-      ...completionFeeds(policy, prompt, kv, batch, 1),
-      loss_weights: lossWeights(batch, isTarget_G_T, totalTokens),
-    };
-    const build = () => buildSftAccumulate(policy.config, policy.lora, shape, optimizer.trainable);
-    const outputs = await runAccumulate(policy, optimizer, `sft/${shapeKey(shape)}`, build, feeds, promptGradient);
-    loss += Number(outputs["loss"]?.[0]);
+    const weights = { loss_weights: lossWeights(batch, isTarget_G_T, totalTokens) };
+    const work = { prompt, kv, batch, temperature: 1 };
+    loss += (await accumulateCompletions(policy, optimizer, work, crossEntropy, weights, promptGradient)).loss;
   }
-  await accumulatePrompt(policy, optimizer, prompt, promptGradient);
+  await accumulatePrompt(policy, optimizer, prompt, kv, promptGradient);
   return loss;
 }
 
@@ -66,17 +57,8 @@ function lossWeights(
   return weights_N;
 }
 
-/** loss = -sum_t w_t logprob_t, inputs as in buildGrpoAccumulate with `loss_weights` [G * C] only. */
-export function buildSftAccumulate(
-  config: PolicyConfig,
-  lora: LoraConfig | null,
-  shape: CompletionsShape,
-  trainable: readonly TrainableSpec[],
-): Graph {
-  const p = new PolicyGraph("sft_accumulate", config, lora);
-  const { g } = p;
-  const computed = addCompletionLogprobs(p, shape);
-  const { logprobs_N } = computed;
-  const loss = g.neg(g.sumAll(g.mul(g.input("loss_weights", logprobs_N.shape), logprobs_N)));
-  return finishAccumulate(p, loss, computed, trainable);
-}
+/** loss = -sum_t w_t logprob_t, with the input `loss_weights` [G * C]. */
+const crossEntropy: CompletionLoss = {
+  key: "sft",
+  add: (g, logprobs_N) => g.neg(g.sumAll(g.mul(g.input("loss_weights", logprobs_N.shape), logprobs_N))),
+};

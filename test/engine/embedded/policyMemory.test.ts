@@ -26,6 +26,20 @@ test("full training holds weights, reference, gradients and moments; adapters ho
   assert.deepEqual([sampled.reference, sampled.optimizer, sampled.weights], [0, 0, trained.weights]);
 });
 
+test("activations of a step are bounded, however many layers the policy has; where memory is scarce, they take less", () => {
+  const config = publishedConfig("policy 3B");
+  const use = { ...full, lora: { rank: 16, alpha: 32, targets: ["q_proj"] } };
+  const load = { promptTokens: 2048, completionTokens: 512 };
+  const roomy = policyMemory(config, use, load, 64e9);
+  assert.ok(roomy.activations < roomy.weights / 3, `${roomy.activations}`);
+  const tight = policyMemory(config, use, load, 17e9);
+  assert.ok(tight.activations < roomy.activations, `${tight.activations}`);
+  const deeper = { ...config, text: { ...config.text, layers: 4 * config.text.layers } };
+  const cache = 2 * 8 * load.promptTokens * config.text.kvHeads * config.text.headDim * config.text.layers;
+  const deep = policyMemory(deeper, use, load, 17e9);
+  assert.ok(deep.activations - tight.activations < 3 * cache + 4e9, `${deep.activations}`);
+});
+
 test("what does not fit is refused with what it would need, and what fits is not", () => {
   const memory = policyMemory(publishedConfig("policy 7B"), full, leastLoad);
   assert.throws(() => requireMemory("/models/7b", memory, full, 25e9), {
@@ -35,11 +49,15 @@ test("what does not fit is refused with what it would need, and what fits is not
     hint: /lora/,
   });
   requireMemory("/models/7b", memory, full, 400e9);
-  const size = policySizes()[1];
-  assert.ok(size);
-  assert.match(policySizeText(size, 25e9), /samples only/);
-  assert.match(policySizeText(size, 1e12), /trains in full/);
-  assert.match(policySizeText(size, 1e9), /does not fit/);
+  const textAt = (available: number): string => {
+    const size = policySizes(available)[1];
+    assert.ok(size);
+    return policySizeText(size, available);
+  };
+  assert.match(textAt(16e9), /samples only/);
+  assert.match(textAt(25e9), /trains with LoRA/);
+  assert.match(textAt(1e12), /trains in full/);
+  assert.match(textAt(1e9), /does not fit/);
 });
 
 test("a policy that only samples answers as the one that trains, and holds no more than its weights", () =>

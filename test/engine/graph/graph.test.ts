@@ -4,6 +4,7 @@ import { addGradients } from "../../../src/engine/autodiff/gradient.ts";
 import { GraphBuilder } from "../../../src/engine/graph/builder.ts";
 import { encodeOnnx } from "../../../src/engine/graph/encodeOnnx.ts";
 import { printGraph } from "../../../src/engine/graph/print.ts";
+import { withoutDeadNodes } from "../../../src/engine/graph/prune.ts";
 import { ProtobufWriter } from "../../../src/engine/graph/protobuf.ts";
 import { broadcastShapes } from "../../../src/engine/graph/types.ts";
 import { CompiledGraph } from "../../../src/engine/runtime/session.ts";
@@ -19,6 +20,23 @@ test("a graph and its gradient print as they did", () => {
   g.output("loss", loss);
   addGradients(g, loss, [weight, bias, scale]).forEach((gradient, i) => g.output(`gradient${i}`, gradient));
   assertGolden("graph/golden/classifier.txt", printGraph(g));
+});
+
+test("nodes that no output depends on are left out, and their constants", () => {
+  const g = new GraphBuilder("dead");
+  const [x, unused] = [g.input("x", [2, 2]), g.input("unused", [2, 2])];
+  const product = g.matmul(x, x);
+  g.exp(g.add(product, g.tensor(Float32Array.of(1, 2), [2])));
+  const [left] = g.split(g.scale(product, 3), 1, [1, 1]);
+  assert.ok(left);
+  g.output("y", left);
+  const pruned = withoutDeadNodes(g);
+  assert.deepEqual(
+    pruned.nodes.map(({ op }) => op),
+    ["Gemm", "Mul", "Split", "Identity"],
+  );
+  assert.deepEqual(pruned.constants, [g.constant(3)]);
+  assert.deepEqual([pruned.inputs, pruned.outputs], [[x, unused], g.outputs]);
 });
 
 test("a long constant is cut in print", () => {

@@ -10,8 +10,8 @@ import {
   type ScoredGroup,
 } from "../../../src/engine/grpo/grpoStep.ts";
 import { updateMetrics } from "../../../src/engine/grpo/updateMetrics.ts";
+import { microBatches } from "../../../src/engine/policy/activations.ts";
 import { completionBatch, unpad } from "../../../src/engine/policy/completionBatch.ts";
-import { microBatches } from "../../../src/engine/policy/microBatch.ts";
 import { tensorOf, type Policy } from "../../../src/engine/policy/policy.ts";
 import { applyGradients, clearGradients } from "../../../src/engine/policy/trainer.ts";
 import type { GrpoSpec } from "../../../src/protocol/spec.ts";
@@ -78,9 +78,10 @@ test("a group in micro-batches has the loss and the gradients of the whole", asy
   const lengths_G = group.tokens_G_T.map((tokens) => tokens.length);
   const results = [];
   for (const bytes of [1e9, 1]) {
-    assert.equal(microBatches(shared.policy.config, 32, lengths_G, bytes).length, bytes === 1 ? 3 : 1);
+    const limits = { ...shared.policy.limits, bytes };
+    assert.equal(microBatches(shared.policy.config, 32, lengths_G, limits).length, bytes === 1 ? 3 : 1);
     clearGradients(shared.optimizer);
-    const policy = { ...shared.policy, microBatchBytes: bytes };
+    const policy = { ...shared.policy, limits };
     const outcome = await accumulateGroup(policy, shared.optimizer, group, ref_G_T, totals, spec);
     const gradients = new Map([...shared.optimizer.gradients].map(([name, data]) => [name, data.slice()]));
     results.push({ outcome, gradients, reference: await referenceLogprobs(policy, group, spec.temperature) });

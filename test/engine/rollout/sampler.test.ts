@@ -2,13 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openPolicy, type OpenedPolicy } from "../../../src/engine/embedded/openPolicy.ts";
 import { referenceLogprobs } from "../../../src/engine/grpo/grpoStep.ts";
-import { completionBatch } from "../../../src/engine/policy/completionBatch.ts";
-import { buildLogprobs } from "../../../src/engine/grpo/lossGraph.ts";
-import { weightFeeds } from "../../../src/engine/policy/policy.ts";
+import { completionBatch, unpad } from "../../../src/engine/policy/completionBatch.ts";
+import { completionLogprobs } from "../../../src/engine/policy/completionPass.ts";
 import type { PreparedPrompt } from "../../../src/engine/policy/preparedPrompt.ts";
-import { shapeKey } from "../../../src/engine/policy/completionLogprobs.ts";
 import { computePromptKv } from "../../../src/engine/policy/promptKv.ts";
-import { completionFeeds } from "../../../src/engine/policy/trainer.ts";
 import { sampleGroups, type Completion, type SamplerOptions } from "../../../src/engine/rollout/sampler.ts";
 import { checkpointDir, maxDifference, tinyClip, tinyPrompt, tinySpec } from "../policy/tinyPolicy.ts";
 
@@ -180,16 +177,10 @@ async function trainerNumbers(prompt: PreparedPrompt, sampled: readonly Completi
   const tokens = sampled.map(({ tokens_T }) => tokens_T);
   const filler = new Int32Array(Math.max(...tokens.map((row) => row.length)) + extra);
   const batch = completionBatch([...tokens, filler], prompt.lastToken, policy.config.padTokenId);
-  const shape = { promptLength: wide.paddedLength, count: batch.groupSize, completionLength: batch.length };
-  const key = `padded/${extra}/${shapeKey(shape)}`;
-  const graph = await policy.graphs.get(key, () => buildLogprobs(policy.config, policy.lora, shape));
-  const feeds = completionFeeds(policy, wide, await computePromptKv(policy, wide), batch, 1);
-  const { logprobs, entropies } = await graph.run({ ...weightFeeds(policy, graph), ...feeds });
-  const rows = (data: unknown): Float32Array[] => {
-    assert.ok(data instanceof Float32Array);
-    return tokens.map((row, k) => data.slice(k * batch.length, k * batch.length + row.length));
-  };
-  return { logprobs_G_T: rows(logprobs), entropies_G_T: rows(entropies) };
+  const kv = await computePromptKv(policy, wide);
+  const computed = await completionLogprobs(policy, { prompt: wide, kv, batch, temperature: 1 });
+  const rows = (data_N: Float32Array): Float32Array[] => unpad(batch, data_N).slice(0, tokens.length);
+  return { logprobs_G_T: rows(computed.logprobs_N), entropies_G_T: rows(computed.entropies_N) };
 }
 
 function widened(prompt: PreparedPrompt, extra: number): PreparedPrompt {
