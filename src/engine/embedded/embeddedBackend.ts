@@ -5,6 +5,7 @@ import type {
   PromptRequest,
   SampledGroup,
   SampleParams,
+  SampleWatch,
   SftUpdateParams,
   SftUpdateResult,
   UpdateParams,
@@ -35,6 +36,7 @@ import { createClipLoader, type ClipLoader } from "../video/clipLoader.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import { openPolicy, type OpenedPolicy } from "./openPolicy.ts";
 import { pixelFactorOf } from "./pixelFactor.ts";
+import { areEnded, cancelledGroup, progressTeller, type WatchedPrompt } from "./sampleProgress.ts";
 import { savePolicy } from "./savePolicy.ts";
 
 interface Opened extends OpenedPolicy {
@@ -70,9 +72,9 @@ export function createEmbeddedBackend(): Backend {
       opened = await open(params);
       return describe(opened);
     },
-    async sample(params) {
+    async sample(params, watch = {}) {
       if (params.forTraining) kept.clear();
-      return sample(state(), params, kept);
+      return sample(state(), params, kept, watch);
     },
     update: (params) => update(state(), params, kept),
     updateOnTargets: (params) => updateOnTargets(state(), params),
@@ -121,38 +123,58 @@ async function describe({ policy, optimizer, params, policyHash }: Opened): Prom
   };
 }
 
-async function sample(opened: Opened, params: SampleParams, kept: Map<string, KeptGroup>): Promise<SampledGroup[]> {
+async function sample(
+  opened: Opened,
+  params: SampleParams,
+  kept: Map<string, KeptGroup>,
+  watch: SampleWatch,
+): Promise<SampledGroup[]> {
   const policy = params.forTraining ? opened.policy : withVisualsOfStep(opened);
-  const prepared = await prepareAll(opened, params.prompts);
-  const ready = params.prompts.flatMap((request, i) => {
-    const prompt = prepared[i];
-    return prompt === undefined || "code" in prompt ? [] : [{ request, ...prompt }];
-  });
-  const requests: Required<GroupRequest>[] = [];
-  for (const { request, prompt } of ready) {
+  const { signal } = watch;
+  const prepared = await untilAborted(prepareAll(opened, params.prompts), signal);
+  if (prepared === null) return params.prompts.map(({ key }) => cancelledGroup(key));
+  const begun: (Required<GroupRequest> & WatchedPrompt & ReadyPrompt)[] = [];
+  for (const [i, { key, seed }] of params.prompts.entries()) {
+    const ready = prepared[i];
+    if (ready === undefined || "code" in ready || signal?.aborted === true) continue;
+    const { prompt, decodeSec } = ready;
+    const seen = { key, video: seenVideo(prompt), promptTokens: prompt.ids.length };
     const kv = await computePromptKv(policy, prompt, { keepsHandedOn: params.forTraining });
-    requests.push({ prompt, seed: request.seed, kv });
+    begun.push({ ...seen, prompt, decodeSec, seed, kv });
   }
-  const options = { ...params.sampling, groupSize: params.groupSize };
-  const sampled = requests.length === 0 ? [] : await sampleGroups(policy, requests, options);
-  const byKey = new Map(
-    ready.map(({ request, prompt, decodeSec }, i) => [
-      request.key,
-      { prompt, decodeSec, completions: sampled[i] ?? [], kv: requests[i]?.kv ?? null },
-    ]),
-  );
+  const onToken = progressTeller(begun.map(watchedOf), policy.tokenizer, watch);
+  onToken?.([]);
+  const options = { ...params.sampling, groupSize: params.groupSize, signal, onToken };
+  const sampled = begun.length === 0 ? [] : await sampleGroups(policy, begun, options);
   return params.prompts.map(({ key }, i): SampledGroup => {
-    const group = byKey.get(key);
     const failure = prepared[i];
-    if (group === undefined) {
-      if (failure === undefined || !("code" in failure)) throw new Error("internal: prompt neither sampled nor failed");
-      return { ok: false, key, failure };
-    }
+    if (failure !== undefined && "code" in failure) return { ok: false, key, failure };
+    const at = begun.findIndex((other) => other.key === key);
+    const [group, completions] = [begun[at], sampled[at]];
+    if (group === undefined || completions === undefined) return cancelledGroup(key);
     const { prompt, kv, decodeSec } = group;
-    if (params.forTraining) kept.set(key, { prompt, completions: group.completions, kv, refLogprobs_G_T: null });
-    const completions = group.completions.map((c) => ({ ...c, text: policy.tokenizer.decode([...c.tokens_T]) }));
-    return { ok: true, key, video: seenVideo(prompt), promptTokens: prompt.ids.length, completions, decodeSec };
+    const seen = watchedOf(group);
+    if (!areEnded(completions)) return cancelledGroup(key, { prompt: seen, completions }, policy.tokenizer);
+    if (params.forTraining) kept.set(key, { prompt, kv, completions, refLogprobs_G_T: null });
+    const texts = completions.map((c) => ({ ...c, text: policy.tokenizer.decode([...c.tokens_T]) }));
+    return { ok: true, ...seen, completions: texts, decodeSec };
   });
+}
+
+function watchedOf({ key, video, promptTokens }: WatchedPrompt): WatchedPrompt {
+  return { key, video, promptTokens };
+}
+
+/** null when the signal is aborted first; a clip that is being decoded then goes into the cache all the same. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T | null> {
+  if (signal === undefined) return work;
+  let stop = (): void => undefined;
+  const aborted = new Promise<null>((resolve) => {
+    stop = () => resolve(null);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", stop));
 }
 
 /** The clip that a prompt of a run shows. */

@@ -18,16 +18,26 @@ export interface GroupRequest {
 export interface SamplerOptions extends ChoiceOptions {
   readonly groupSize: number;
   readonly maxCompletionLength: number;
+  /** Ends the sampling between two tokens: what was sampled until then is given. */
   readonly signal?: AbortSignal | undefined;
+  /** Called after every token with the completions so far, by prompt; they go on growing after the call. */
+  readonly onToken?: ((sampled: readonly (readonly GrowingCompletion[])[]) => void) | undefined;
   /** Most likely tokens that are kept beside each sampled one. */
   readonly keepTopTokens?: number | undefined;
+}
+
+/** A completion while it is sampled. */
+export interface GrowingCompletion {
+  readonly tokens: readonly number[];
+  readonly finishReason: FinishReason | null;
 }
 
 export interface Completion {
   readonly tokens_T: Int32Array;
   readonly logprobs_T: Float32Array;
   readonly entropies_T: Float32Array;
-  readonly finishReason: FinishReason;
+  /** null: the sampling was cancelled before this completion ended. */
+  readonly finishReason: FinishReason | null;
   /** The N most likely tokens at each place, [T * N]; absent when none are kept. */
   readonly alternatives?: {
     readonly count: number;
@@ -43,15 +53,14 @@ const padBucket = 64;
 /**
  * Samples a group of completions of each prompt, all together: one prefill a prompt, then one graph run a token for every
  * row that is still going. A completion's randomness depends on its prompt's seed and its index alone.
- * @returns completions by prompt, groupSize each
- * @throws when the signal aborts, between two tokens
+ * @returns completions by prompt, groupSize each; those that had not ended when the signal was aborted say so
  */
 export async function sampleGroups(
   policy: Policy,
   requests: readonly GroupRequest[],
   options: SamplerOptions,
 ): Promise<readonly (readonly Completion[])[]> {
-  const { groupSize, maxCompletionLength, signal } = options;
+  const { groupSize, maxCompletionLength, signal, onToken } = options;
   const rows = Array.from({ length: requests.length * groupSize }, (_, row) => newRow(requests, row, groupSize));
   let batch: Batch = {
     requests,
@@ -61,13 +70,18 @@ export async function sampleGroups(
     own: { slots: 0, feeds: {} },
   };
   for (let position = 0; position < maxCompletionLength; position++) {
-    signal?.throwIfAborted();
+    if (signal?.aborted === true) break;
     if (position === batch.own.slots) batch = widen(policy, withoutFinished(policy, batch));
     const logits_B_V = await decodeStep(policy, batch, position);
     takeTokens(policy, batch.rows, logits_B_V, options);
+    onToken?.(byPrompt(rows, groupSize));
     if (batch.rows.every(isFinished)) break;
   }
-  return requests.map((_, i) => rows.slice(i * groupSize, (i + 1) * groupSize).map(finish));
+  return byPrompt(rows, groupSize).map((group) => group.map(completionOf));
+}
+
+function byPrompt(rows: readonly Row[], groupSize: number): Row[][] {
+  return Array.from({ length: rows.length / groupSize }, (_, i) => rows.slice(i * groupSize, (i + 1) * groupSize));
 }
 
 /** What is decoded together: the rows of the prompts that have not ended. */
@@ -86,7 +100,7 @@ interface Row {
   readonly logprobs: number[];
   readonly entropies: number[];
   readonly top: TopToken[];
-  finishReason: FinishReason | undefined;
+  finishReason: FinishReason | null;
 }
 
 /** Keys and values of all prompts, stacked: per layer [prompts, kvHeads, P, headDim], as feeds. */
@@ -102,7 +116,7 @@ interface OwnCache {
 }
 
 function isFinished(row: Row): boolean {
-  return row.finishReason !== undefined;
+  return row.finishReason !== null;
 }
 
 /** Prompts whose completions have all ended are let go: long answers do not pay for short ones. */
@@ -159,7 +173,7 @@ function newRow(requests: readonly GroupRequest[], row: number, groupSize: numbe
     logprobs: [],
     entropies: [],
     top: [],
-    finishReason: undefined,
+    finishReason: null,
   };
 }
 
@@ -250,7 +264,7 @@ async function decodeStep(policy: Policy, batch: Batch, position: number): Promi
 function takeTokens(policy: Policy, rows: readonly Row[], logits_B_V: Float32Array, options: SamplerOptions): void {
   const { vocabSize } = policy.config.text;
   rows.forEach((row, i) => {
-    if (row.finishReason !== undefined) return;
+    if (isFinished(row)) return;
     const logits_V = logits_B_V.subarray(i * vocabSize, (i + 1) * vocabSize);
     const choice = chooseToken(logits_V, options, row.random);
     row.top.push(...topTokens(logits_V, options.temperature, options.keepTopTokens ?? 0));
@@ -263,12 +277,12 @@ function takeTokens(policy: Policy, rows: readonly Row[], logits_B_V: Float32Arr
   });
 }
 
-function finish(row: Row): Completion {
+function completionOf(row: Row): Completion {
   return {
     tokens_T: Int32Array.from(row.tokens),
     logprobs_T: Float32Array.from(row.logprobs),
     entropies_T: Float32Array.from(row.entropies),
-    finishReason: row.finishReason ?? "length",
+    finishReason: row.finishReason,
     ...(row.top.length === 0 ? {} : { alternatives: alternativesOf(row) }),
   };
 }

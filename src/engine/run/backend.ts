@@ -11,7 +11,7 @@ import type { ShownVideo } from "../../protocol/video.ts";
 export interface Backend {
   open(params: OpenBackend): Promise<BackendInfo>;
   /** Samples `groupSize` completions of each prompt. A video that cannot be read fails its own prompt only. */
-  sample(params: SampleParams): Promise<readonly SampledGroup[]>;
+  sample(params: SampleParams, watch?: SampleWatch): Promise<readonly SampledGroup[]>;
   /** One optimizer step on groups of the last `sample` call. */
   update(params: UpdateParams): Promise<UpdateResult>;
   /** One SFT step on targets. */
@@ -70,6 +70,33 @@ export interface SampleParams {
   readonly next?: readonly ShownVideo[] | undefined;
 }
 
+/** Follows a `sample` call. It is no part of what is asked: between processes it becomes messages of their own. */
+export interface SampleWatch {
+  /**
+   * Ends the call between two tokens or two prompts. Prompts that were not done by then fail with "cancelled"; those that
+   * were are answered as ever.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /** What was sampled so far: once a prompt's video is read, then a few times a second. */
+  readonly onProgress?: ((groups: readonly GroupProgress[]) => void) | undefined;
+}
+
+/** A group that is being sampled. */
+export interface GroupProgress {
+  readonly key: string;
+  readonly video: SeenVideo;
+  readonly promptTokens: number;
+  readonly completions: readonly CompletionProgress[];
+}
+
+export interface CompletionProgress {
+  /** Without the first bytes of a character whose others are still to come, so that later texts begin with this one. */
+  readonly text: string;
+  readonly tokenCount: number;
+  /** null: not ended. */
+  readonly finishReason: FinishReason | null;
+}
+
 export type SampledGroup =
   | {
       readonly ok: true;
@@ -80,7 +107,13 @@ export type SampledGroup =
       /** Seconds from the start of the call until the frames of this prompt were there: decoded, or read from the cache. */
       readonly decodeSec?: number | undefined;
     }
-  | { readonly ok: false; readonly key: string; readonly failure: ErrorData };
+  | {
+      readonly ok: false;
+      readonly key: string;
+      readonly failure: ErrorData;
+      /** What a cancelled call had sampled. A failure all the same, so that nobody takes it for a group that ended. */
+      readonly partial?: GroupProgress | undefined;
+    };
 
 export interface SampledCompletion {
   readonly text: string;

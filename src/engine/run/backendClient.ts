@@ -2,19 +2,36 @@ import { fork, type ChildProcess } from "node:child_process";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
 import { createClipsAhead, type ClipsAhead } from "../video/clipsAhead.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
-import type { Backend, BackendInfo, OpenBackend } from "./backend.ts";
+import type { Backend, BackendInfo, GroupProgress, OpenBackend, SampleWatch } from "./backend.ts";
 
 /** Methods of a backend, in the order of the interface; the child refuses any other. */
 export const backendMethods = ["open", "sample", "update", "updateOnTargets", "save", "close"] as const;
 export type BackendMethod = (typeof backendMethods)[number];
 
-export interface BackendRequest {
+/** What the child is sent. */
+export type BackendRequest =
+  | {
+      readonly kind: "call";
+      readonly id: number;
+      readonly method: BackendMethod;
+      readonly params: unknown;
+      /** Whether the caller wants to hear of progress. */
+      readonly isFollowed: boolean;
+    }
+  /** Ends a call early where it can be; it is answered all the same. */
+  | { readonly kind: "cancel"; readonly id: number };
+
+/** What the child sends. */
+export type BackendMessage = BackendResponse | BackendProgress;
+
+export interface BackendProgress {
+  readonly kind: "progress";
   readonly id: number;
-  readonly method: BackendMethod;
-  readonly params: unknown;
+  readonly groups: readonly GroupProgress[];
 }
 
 export interface BackendResponse {
+  readonly kind: "response";
   readonly id: number;
   /** Memory of the child's process after the call. */
   readonly rssBytes: number;
@@ -85,7 +102,6 @@ export function spawnBackend(options: SpawnBackendOptions): BackendClient {
     child.on("error", (error) => void (child.pid === undefined && end(null, null, error)));
   });
 
-  const call = <Params, Result>(method: BackendMethod, params: Params): Promise<Result> => calls.call(method, params);
   let ahead: ClipsAhead | null = null;
   return {
     pid: child.pid ?? -1,
@@ -93,26 +109,26 @@ export function spawnBackend(options: SpawnBackendOptions): BackendClient {
       return calls.rssBytes;
     },
     open: async (params) => {
-      const info = await call<OpenBackend, BackendInfo>("open", params);
+      const info = await calls.call<BackendInfo>("open", params);
       ahead = clipsAheadOf(params, info);
       return info;
     },
-    sample: ({ next = [], ...params }) => {
+    sample: ({ next = [], ...params }, watch) => {
       ahead?.expect(next);
-      return call("sample", params);
+      return calls.call("sample", params, watch);
     },
-    update: (params) => call("update", params),
+    update: (params) => calls.call("update", params),
     updateOnTargets: ({ next = [], ...params }) => {
       ahead?.expect(next);
-      return call("updateOnTargets", params);
+      return calls.call("updateOnTargets", params);
     },
-    save: (params) => call("save", params),
+    save: (params) => calls.call("save", params),
     close: async () => {
       await ahead?.close();
       if (death !== null) return;
       wasAskedToEnd = true;
       // The child exits once it has answered. (Disconnecting from this side would keep "close" from being emitted.)
-      await call("close", {}).catch(() => undefined);
+      await calls.call("close", {}).catch(() => undefined);
       await closed;
     },
     onDidDie: (listener) => void (death === null || wasAskedToEnd ? dieListeners.push(listener) : listener(death)),
@@ -131,12 +147,18 @@ function clipsAheadOf({ spec, cacheDir, ffmpegPath }: OpenBackend, { pixelFactor
   return createClipsAhead({ ffmpeg, cacheDir, video: spec.video, pixelFactor });
 }
 
+interface WaitingCall {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly onProgress: SampleWatch["onProgress"];
+}
+
 /** Calls that wait for their turn or for their answer. */
 class PendingCalls {
   /** See BackendClient. */
   rssBytes = 0;
   private readonly child: ChildProcess;
-  private readonly waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  private readonly waiting = new Map<number, WaitingCall>();
   private turn: Promise<unknown> = Promise.resolve();
   private lastId = 0;
   private failure: Error | null = null;
@@ -145,12 +167,12 @@ class PendingCalls {
     this.child = child;
     child.on("message", (message) => {
       // SAFETY: serveBackend is the only sender on this channel and both are built together.
-      this.answer(message as BackendResponse);
+      this.receive(message as BackendMessage);
     });
   }
 
-  call<Result>(method: BackendMethod, params: unknown): Promise<Result> {
-    const result = this.turn.then(() => this.send(method, params));
+  call<Result>(method: BackendMethod, params: unknown, watch: SampleWatch = {}): Promise<Result> {
+    const result = this.turn.then(() => this.send(method, params, watch));
     this.turn = result.catch(() => undefined);
     // SAFETY: the method names and types are those of Backend, which both ends implement.
     return result as Promise<Result>;
@@ -162,14 +184,25 @@ class PendingCalls {
     this.waiting.clear();
   }
 
-  private send(method: BackendMethod, params: unknown): Promise<unknown> {
-    if (this.failure !== null) return Promise.reject(this.failure);
-    const request: BackendRequest = { id: ++this.lastId, method, params };
-    return new Promise((resolve, reject) => {
-      this.waiting.set(request.id, { resolve, reject });
-      // A channel that is closed means that the process is ending; its "close" event rejects the call with the reason.
-      this.child.send(request, () => undefined);
-    });
+  private async send(method: BackendMethod, params: unknown, { signal, onProgress }: SampleWatch): Promise<unknown> {
+    if (this.failure !== null) throw this.failure;
+    const id = ++this.lastId;
+    const answered = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject, onProgress }));
+    this.post({ kind: "call", id, method, params, isFollowed: onProgress !== undefined });
+    const cancel = (): void => this.post({ kind: "cancel", id });
+    if (signal?.aborted === true) cancel();
+    signal?.addEventListener("abort", cancel);
+    return answered.finally(() => signal?.removeEventListener("abort", cancel));
+  }
+
+  /** A channel that is closed means that the process is ending; its "close" event rejects the call with the reason. */
+  private post(request: BackendRequest): void {
+    this.child.send(request, () => undefined);
+  }
+
+  private receive(message: BackendMessage): void {
+    if (message.kind === "progress") this.waiting.get(message.id)?.onProgress?.(message.groups);
+    else this.answer(message);
   }
 
   private answer({ id, rssBytes, outcome }: BackendResponse): void {

@@ -1,6 +1,14 @@
 import { UserError } from "../../protocol/errors.ts";
-import type { Backend } from "../run/backend.ts";
-import { backendMethods, type BackendMethod, type BackendRequest, type BackendResponse } from "../run/backendClient.ts";
+import type { Backend, SampleWatch } from "../run/backend.ts";
+import {
+  backendMethods,
+  type BackendMessage,
+  type BackendMethod,
+  type BackendRequest,
+  type BackendResponse,
+} from "../run/backendClient.ts";
+
+type Call = Extract<BackendRequest, { kind: "call" }>;
 
 /**
  * The child's side of `spawnBackend`: answers one call at a time with the backend that `load` gives. A backend that
@@ -16,31 +24,50 @@ export function serveBackend(load: () => Promise<Backend>): void {
   process.on("SIGINT", () => undefined);
   let loaded: Promise<Backend> | null = null;
   let turn: Promise<void> = Promise.resolve();
+  /** Calls that wait for their turn, and the one at hand: between two runs of a graph the event loop is free to cancel them. */
+  const unanswered = new Map<number, AbortController>();
+  const answerInTurn = (call: Call, { signal }: AbortController): void => {
+    turn = turn.then(async () => {
+      loaded ??= load();
+      const onProgress = call.isFollowed ? progressSender(call.id) : undefined;
+      const response = await answer(loaded, call, { signal, onProgress });
+      unanswered.delete(call.id);
+      send(response, () => {
+        if (call.method === "close") process.exit(0);
+      });
+    });
+  };
   process.on("message", (message) => {
     // SAFETY: spawnBackend is the only sender on this channel and both are built together.
     const request = message as BackendRequest;
-    turn = turn.then(async () => {
-      loaded ??= load();
-      const response = await answer(loaded, request);
-      process.send?.(response, undefined, undefined, () => {
-        if (request.method === "close") process.exit(0);
-      });
-    });
+    if (request.kind === "cancel") return unanswered.get(request.id)?.abort();
+    const controller = new AbortController();
+    unanswered.set(request.id, controller);
+    answerInTurn(request, controller);
   });
 }
 
-async function answer(loaded: Promise<Backend>, request: BackendRequest): Promise<BackendResponse> {
-  const outcome = await outcomeOf(loaded, request);
-  return { id: request.id, rssBytes: process.memoryUsage.rss(), outcome };
+function send(message: BackendMessage, onSent: () => void = () => undefined): void {
+  process.send?.(message, undefined, undefined, onSent);
+}
+
+function progressSender(id: number): SampleWatch["onProgress"] {
+  return (groups) => send({ kind: "progress", id, groups });
+}
+
+async function answer(loaded: Promise<Backend>, call: Call, watch: SampleWatch): Promise<BackendResponse> {
+  const outcome = await outcomeOf(loaded, call, watch);
+  return { kind: "response", id: call.id, rssBytes: process.memoryUsage.rss(), outcome };
 }
 
 async function outcomeOf(
   loaded: Promise<Backend>,
-  { method, params }: BackendRequest,
+  { method, params }: Call,
+  watch: SampleWatch,
 ): Promise<BackendResponse["outcome"]> {
   try {
     if (!backendMethods.includes(method)) throw new Error(`internal: a backend has no method "${String(method)}"`);
-    return { kind: "result", result: await call(await loaded, method, params) };
+    return { kind: "result", result: await callBackend(await loaded, method, params, watch) };
   } catch (error) {
     if (UserError.is(error)) return { kind: "userError", error: error.toData() };
     const message = error instanceof Error ? error.message : String(error);
@@ -48,8 +75,9 @@ async function outcomeOf(
   }
 }
 
-function call(backend: Backend, method: BackendMethod, params: unknown): Promise<unknown> {
+/** `watch` is for `sample`; the other methods take one parameter. */
+function callBackend(backend: Backend, method: BackendMethod, params: unknown, watch: SampleWatch): Promise<unknown> {
   // SAFETY: the sender is typed by the same interface (see BackendClient).
-  const target = backend as unknown as Record<BackendMethod, (params: unknown) => Promise<unknown>>;
-  return target[method](params);
+  const target = backend as unknown as Record<BackendMethod, (params: unknown, watch: SampleWatch) => Promise<unknown>>;
+  return target[method](params, watch);
 }

@@ -154,10 +154,27 @@ test("a row that has ended does not change the rows beside it", async () => {
   });
 });
 
-test("sampling stops between two tokens when it is aborted", async () => {
+test("sampling that is aborted gives what it has, each completion a beginning of the whole one", async () => {
+  const whole = await sampleOne(short, 1, options);
   const abort = new AbortController();
-  abort.abort(new Error("enough"));
-  await assert.rejects(sampleOne(short, 1, { ...options, signal: abort.signal }), /enough/);
+  const lengths: number[] = [];
+  const onToken: SamplerOptions["onToken"] = ([group = []]) => {
+    lengths.push(Math.max(...group.map(({ tokens }) => tokens.length)));
+    if (lengths.length === 5) abort.abort();
+  };
+  const cut = await sampleOne(short, 1, { ...options, signal: abort.signal, onToken });
+  assert.deepEqual(lengths, [1, 2, 3, 4, 5]);
+  cut.forEach(({ tokens_T, logprobs_T, finishReason }, k) => {
+    const length = Math.min(5, whole[k]?.tokens_T.length ?? 0);
+    assert.deepEqual([...tokens_T], [...(whole[k]?.tokens_T.subarray(0, length) ?? [])]);
+    assert.equal(logprobs_T.length, length);
+    assert.equal(finishReason, length < 5 ? "eos" : null, "one that had ended stays ended");
+  });
+  const none = await sampleOne(short, 1, { ...options, signal: abort.signal });
+  assert.deepEqual(
+    none.map(({ tokens_T, finishReason }) => [tokens_T.length, finishReason]),
+    none.map(() => [0, null]),
+  );
 });
 
 async function sampleOne(prompt: PreparedPrompt, seed: number, given: SamplerOptions): Promise<readonly Completion[]> {

@@ -22,7 +22,8 @@ export interface TestEngine {
   readonly dispose: () => void;
 }
 
-export async function buildTestEngine(): Promise<TestEngine> {
+/** @param backend the program of the backends; the project's own samples with a real policy */
+export async function buildTestEngine(backend = "test/engine/server/scriptedBackendMain.ts"): Promise<TestEngine> {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-"));
   const engineDir = path.join(root, "dist", "engine");
   await esbuild.build({
@@ -31,7 +32,7 @@ export async function buildTestEngine(): Promise<TestEngine> {
       cli: "src/engine/cli/main.ts",
       service: "src/engine/server/serviceMain.ts",
       run: "src/engine/server/runMain.ts",
-      backend: "test/engine/server/scriptedBackendMain.ts",
+      backend,
     },
     outdir: engineDir,
     sourcemap: "inline",
@@ -66,6 +67,13 @@ export async function buildTestEngine(): Promise<TestEngine> {
       fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** The program of the real backend, as the project builds it, in a folder. Answers its path. */
+export async function buildBackend(dir: string): Promise<string> {
+  const entryPoints = { backend: "src/engine/server/backendMain.ts" };
+  await esbuild.build({ ...(await engineBuild()), entryPoints, outdir: dir, sourcemap: "inline" });
+  return path.join(dir, "backend.cjs");
 }
 
 /** How the project builds its engine. */
