@@ -36,8 +36,10 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "src/engine/report": ["evaluate", "metrics", "store", "video"],
   "src/engine/run": ["grpo", "score", "evaluate", "tasks", "rewards", "metrics", "data", "store", "video"],
   "src/engine/embedded": ["run", "grpo", "sft", "rollout", "policy", "runtime", "graph", "video"],
+  "src/engine/chat": ["embedded", "run", "tasks", "data", "store", "video"],
   "src/engine/samples": ["video"],
   "src/engine/server": [
+    "chat",
     "embedded",
     "report",
     "run",

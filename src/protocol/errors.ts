@@ -18,6 +18,7 @@ export const errorCodes = [
   "reward-failed", // a reward raised and the spec says to stop
   "judge-failed", // the judge of an evaluation does not answer
   "diverged", // loss or gradient is not finite
+  "device-busy", // a run uses the device, and nobody has said that it may be shared
   "not-found",
   "unsupported",
   "not-trusted", // it would run code of a workspace that is not trusted

@@ -1,7 +1,9 @@
 import os from "node:os";
+import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
 import { elementCount } from "../graph/types.ts";
+import { readCheckpointConfig } from "../policy/checkpoint.ts";
 import type { PolicyConfig } from "../policy/config.ts";
 import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
 import {
@@ -111,11 +113,28 @@ export function machineBytes(): number {
 }
 
 /**
+ * Beside policies that hold memory already, a policy that only samples must fit into the rest: asked before its process is
+ * started.
+ * @throws UserError "bad-checkpoint"; "unsupported" as requireMemory
+ */
+export async function requireMemoryBeside(spec: RunSpec, baseDir: string, heldBytes: number): Promise<void> {
+  const dir = path.resolve(baseDir, spec.policy.model);
+  const use = policyUse(spec, false);
+  requireMemory(dir, policyMemory(await readCheckpointConfig(dir), use, leastLoad), use, machineBytes(), heldBytes);
+}
+
+/**
  * Before weights are read: a policy that does not fit would end the process halfway, or bring the machine to a halt.
  * @throws UserError "unsupported" with what it would need
  */
-export function requireMemory(dir: string, memory: PolicyMemory, use: PolicyUse, available = machineBytes()): void {
-  if (memory.total <= available) return;
+export function requireMemory(
+  dir: string,
+  memory: PolicyMemory,
+  use: PolicyUse,
+  available = machineBytes(),
+  heldBytes = 0,
+): void {
+  if (memory.total <= available - heldBytes) return;
   const parts = [
     `weights ${inGigabytes(memory.weights)}`,
     ...(memory.reference > 0 ? [`reference policy ${inGigabytes(memory.reference)}`] : []),
@@ -127,11 +146,11 @@ export function requireMemory(dir: string, memory: PolicyMemory, use: PolicyUse,
     where: dir,
     message:
       `the policy needs about ${inGigabytes(memory.total)} of memory (${parts.join(", ")}); ` +
-      `this machine has ${inGigabytes(available)}.`,
+      `this machine has ${inGigabytes(available)}${heldBytes > 0 ? `, of which another policy holds ${inGigabytes(heldBytes)}` : ""}.`,
     hint:
       use.trains && use.lora === null
         ? 'Train adapters instead ("policy": { "lora": { "rank": 16 } }), take a smaller checkpoint, or a machine with more memory.'
-        : "Take a smaller checkpoint, or a machine with more memory.",
+        : `${heldBytes > 0 ? "Close the other policy, or take" : "Take"} a smaller checkpoint, or a machine with more memory.`,
   });
 }
 

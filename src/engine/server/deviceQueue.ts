@@ -75,6 +75,13 @@ export async function waitForDevice(options: WaitForDeviceOptions): Promise<Devi
   }
 }
 
+/** Runs that have the device now; usually one or none. */
+export async function runsOnDevice(dir: string): Promise<readonly DeviceTicket[]> {
+  if (!fs.existsSync(dir)) return [];
+  const tickets = await livingTickets(dir, new Set());
+  return tickets.map(([, ticket]) => ticket).filter(({ isRunning }) => isRunning);
+}
+
 /** The run that uses the device, else the one that waits longest, when it came before `name`. */
 function firstAhead(tickets: readonly (readonly [string, DeviceTicket])[], name: string): DeviceTicket | null {
   const others = tickets.filter(([other]) => other !== name);

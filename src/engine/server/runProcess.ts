@@ -25,7 +25,7 @@ import { enginePrograms } from "./engineFiles.ts";
 import { logLine } from "./log.ts";
 import type { RunProcessParams, StartParams } from "./runProcessParams.ts";
 import { listenForClients, type RunServer } from "./runServer.ts";
-import { runtimeDir } from "./runtimeDir.ts";
+import { deviceQueueDir } from "./runtimeDir.ts";
 import { videoRftVersion } from "./version.ts";
 
 export interface RunProcess {
@@ -158,7 +158,7 @@ async function waitForTurn(
   };
   try {
     const turn = await waitForDevice({
-      dir: path.join(runtimeDir(), "device-queue"),
+      dir: deviceQueueDir(),
       runId: folder.record.id,
       runDir: folder.runDir,
       signal,

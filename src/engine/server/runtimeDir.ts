@@ -30,6 +30,11 @@ export function runtimeDir(): string {
   return dir;
 }
 
+/** Where runs wait for this machine's device. */
+export function deviceQueueDir(): string {
+  return path.join(runtimeDir(), "device-queue");
+}
+
 /**
  * A new address for a run process: a short path in `dir`, or a named pipe on Windows.
  * Throws UserError "unsupported" when the path is too long for a socket.

@@ -36,6 +36,7 @@ import { openIndexFile } from "../store/rolloutIndex.ts";
 import { openRollouts } from "../store/rollouts.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import { resolveCacheDir } from "../video/frameStore.ts";
+import { serveChat } from "./chatService.ts";
 import { checkSpecText } from "./checkSpec.ts";
 import { runChecks } from "./doctor.ts";
 import { fetchFfmpeg } from "./fetchFfmpeg.ts";
@@ -94,6 +95,7 @@ export function serveExtension(connection: RpcConnection, options: ServiceOption
   onRequest(connection, makeEvaluationReport, ({ places }, token) => service.makeReport(places, token));
   serveRewards(connection, () => service.settings);
   serveDiagnostics(connection, () => service.settings);
+  serveChat(connection, () => service.settings);
 }
 
 class Service {
