@@ -75,7 +75,11 @@ export function builds({ outdir = "dist", production = false } = {}) {
     },
     {
       ...common,
-      entryPoints: { rollouts: "webview/rollouts/main.ts", dashboard: "webview/dashboard/main.ts" },
+      entryPoints: {
+        rollouts: "webview/rollouts/main.ts",
+        dashboard: "webview/dashboard/main.ts",
+        chat: "webview/chat/main.ts",
+      },
       outdir: path.join(outdir, "webview"),
       platform: "browser",
       target: "chrome128",

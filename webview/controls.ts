@@ -72,6 +72,7 @@ export function iconButton(name: IconName, label: string, onPress: () => void): 
 export interface CheckboxControl {
   readonly node: HTMLElement;
   setChecked(checked: boolean): void;
+  setEnabled(enabled: boolean): void;
 }
 
 export function checkbox(label: string, title: string, onToggle: (checked: boolean) => void): CheckboxControl {
@@ -88,6 +89,9 @@ export function checkbox(label: string, title: string, onToggle: (checked: boole
     setChecked: (checked) => {
       wanted = checked;
       if (node.checked !== checked) node.checked = checked;
+    },
+    setEnabled: (enabled) => {
+      if (node.disabled === enabled) node.disabled = !enabled;
     },
   };
 }
@@ -127,6 +131,7 @@ export function dropdown(label: string, onSelect: (value: string) => void): Drop
 export interface NumberFieldControl {
   readonly node: HTMLElement;
   setValue(value: number | null): void;
+  setEnabled(enabled: boolean): void;
 }
 
 /** The toolkit calls a field "Text field" as soon as it is in the page, whatever label it has. */
@@ -138,14 +143,18 @@ function textField(label: string): TextField {
   return node;
 }
 
-/** A field that takes a whole number on Enter or when it is left; anything else goes back to the last value. */
-export function numberField(label: string, onCommit: (value: number) => void): NumberFieldControl {
+/** A field that takes a number, by default a whole one, on Enter or when it is left; anything else goes back to the last value. */
+export function numberField(
+  label: string,
+  onCommit: (value: number) => void,
+  isAllowed: (value: number) => boolean = Number.isInteger,
+): NumberFieldControl {
   const node = textField(label);
   node.setAttribute("inputmode", "numeric");
   let shown: number | null = null;
   node.addEventListener("change", () => {
     const value = Number(node.value.trim());
-    if (node.value.trim() !== "" && Number.isInteger(value) && value !== shown) onCommit(value);
+    if (node.value.trim() !== "" && isAllowed(value) && value !== shown) onCommit(value);
     node.value = shown === null ? "" : String(shown);
   });
   return {
@@ -154,6 +163,9 @@ export function numberField(label: string, onCommit: (value: number) => void): N
       if (value === shown) return;
       shown = value;
       node.value = value === null ? "" : String(value);
+    },
+    setEnabled: (enabled) => {
+      if (node.disabled === enabled) node.disabled = !enabled;
     },
   };
 }

@@ -3,6 +3,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 import { runDoctor } from "../protocol/messages.ts";
 import { CaseFeature } from "./cases/caseFeature.ts";
+import { ChatPanel } from "./chat/chatPanel.ts";
 import { type CommandId, contextKeys } from "./commands.ts";
 import { registerCommands, type CommandHandlers } from "./commandRegistration.ts";
 import { DashboardPanel } from "./dashboard/dashboardPanel.ts";
@@ -54,6 +55,7 @@ export class Application {
   private readonly documents: DocumentFeature;
   private readonly imports: ImportFeature;
   private readonly reports = new ReportFeature();
+  private readonly chat: ChatPanel;
   private readonly dashboard: DashboardPanel;
   private readonly scope = new DisposableStore();
 
@@ -110,6 +112,7 @@ export class Application {
     );
     this.dashboard = this.scope.add(this.createDashboard(fail));
     this.imports = this.createImports();
+    this.chat = this.scope.add(new ChatPanel({ engine, registry, paths, showError: fail }));
     this.joinWorkbench(fail);
   }
 
@@ -179,6 +182,7 @@ export class Application {
       ...this.documents.handlers,
       ...this.imports.handlers,
       ...this.reports.handlers,
+      ...this.chat.handlers,
       viewerAction: (action) => viewers.act(action),
     };
   }

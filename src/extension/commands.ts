@@ -26,6 +26,7 @@ export const commandTable = {
   "videoRft.openRollouts": { title: t("Open Rollouts"), needsEngine: false, icon: "$(preview)" },
   "videoRft.openDashboard": { title: t("Open Dashboard"), needsEngine: false, icon: "$(graph-line)" },
   "videoRft.openEvaluationReport": { title: t("Open Evaluation Report"), needsEngine: true, icon: "$(graph)" },
+  "videoRft.chat": { title: t("Chat with Checkpoint…"), needsEngine: true, icon: "$(comment-discussion)" },
   "videoRft.importRollouts": { title: t("Import Rollouts of Another Trainer…"), needsEngine: true },
   "videoRft.tryDemo": { title: t("Try the Demo"), needsEngine: true },
   "videoRft.showEngineLog": { title: t("Show Engine Log"), needsEngine: false },

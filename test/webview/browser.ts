@@ -50,7 +50,7 @@ export function startViewerBrowser(frames: readonly Buffer[]): Promise<ViewerBro
 
 /** Builds the page of a folder of webview/, and starts a server on loopback and a browser. */
 export async function startPageBrowser<Incoming, Outgoing>(
-  name: "rollouts" | "dashboard",
+  name: "rollouts" | "dashboard" | "chat",
   frames: readonly Buffer[],
 ): Promise<PageBrowser<Incoming, Outgoing>> {
   const files = new Map<string, string | Uint8Array>(await buildPage(name));

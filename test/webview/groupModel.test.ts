@@ -65,7 +65,7 @@ test("options carry truth and votes", () => {
 test("boxes are those of the nearest position", () => {
   const group = buildGroup(tracking);
   assert.deepEqual(boxAt(group.truthBoxes, 2.4), squareAt(4));
-  assert.equal(positionTimeSec(group, 2.4), 2.017);
+  assert.equal(positionTimeSec(group, null, 2.4), 2.017);
   assert.equal(boxAt([], 1), null);
 });
 

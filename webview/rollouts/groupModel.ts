@@ -4,14 +4,31 @@ import type { CompletionRecord, GroupRecord } from "../../src/protocol/records.t
 import type { BoundingBox, Segment, TimedBox, Truth } from "../../src/protocol/tasks.ts";
 import { splitCompletion } from "./completionText.ts";
 import type { CompletionSection, LinkOptions } from "./completionText.ts";
+import type { Tone } from "./overlay.ts";
 import { failureText, formatNumber, formatSegments, formatSigned } from "./format.ts";
 import { contradictions } from "./mentions.ts";
 import type { Contradiction } from "./mentions.ts";
 import { boxIous, mean, nearestIndex, segmentsIou } from "./geometry.ts";
 
+/**
+ * A group whose completions are no rollouts of a run: answers in a chat, with names of their own. They have no advantage, so
+ * their colour says whose they are.
+ */
+export interface NamedGroupRecord extends GroupRecord {
+  readonly names: readonly CompletionName[];
+}
+
+export interface CompletionName {
+  /** As short as "A2". */
+  readonly label: string;
+  readonly title: string;
+  readonly tone: Tone;
+}
+
 /** What the views show of a group: derived from the record once, never changed. */
 export interface GroupView {
   readonly record: GroupRecord;
+  readonly isNamed: boolean;
   readonly durationSec: number;
   readonly timestampsSec: readonly number[];
   readonly truthSegments: readonly Segment[];
@@ -20,7 +37,8 @@ export interface GroupView {
   readonly truthTexts: readonly string[];
   readonly options: readonly OptionView[];
   readonly completions: readonly CompletionView[];
-  /** The answers speak of times, so they have lanes. */
+  readonly hasTruth: boolean;
+  /** Truth or answers speak of times, so they have lanes. */
   readonly hasLanes: boolean;
   /** All rewards are equal: the group gives no gradient. */
   readonly isZeroVariance: boolean;
@@ -38,17 +56,18 @@ export interface OptionView {
 
 export interface CompletionView {
   readonly k: number;
+  readonly name: CompletionName;
   readonly record: CompletionRecord;
   readonly sections: readonly CompletionSection[];
   readonly segments: readonly Segment[];
-  /** Boxes of the answer at the times of the truth's positions. */
+  /** Boxes of the answer at the times of the truth's positions; at equal steps, as prompts ask for them, without a truth. */
   readonly boxes: readonly TimedBox[];
   /** IoU at each position of the truth; empty unless it is a track. */
   readonly positionIous: readonly number[];
   readonly overlap: Overlap | null;
   readonly option: string | null;
   readonly isOptionRight: boolean | null;
-  /** Advantage ÷ largest absolute advantage of the group, in [-1, 1]: depth of the colour. */
+  /** Advantage ÷ largest absolute advantage of the group, in [-1, 1]: depth of the colour. 1 where there are no advantages. */
   readonly strength: number;
   readonly problems: readonly string[];
   /** Where the reasoning says something else than the answer does. */
@@ -62,25 +81,30 @@ export interface Overlap {
   readonly value: number;
 }
 
-export function buildGroup(record: GroupRecord): GroupView {
+export function buildGroup(record: GroupRecord | NamedGroupRecord): GroupView {
   const truth = record.truth;
   const truthSegments = truthSegmentsOf(record);
   const truthBoxes = truth.task === "tracking" ? truth.boxes : [];
   const truthOption = truth.task === "grounded-qa" || truth.task === "multiple-choice" ? truth.option : null;
   const largestAdvantage = Math.max(0, ...record.completions.map((completion) => Math.abs(completion.advantage)));
-  const context: Context = { record, truthSegments, truthBoxes, truthOption, largestAdvantage };
+  const names = "names" in record ? record.names : null;
+  const durationSec = axisEnd(record, truthSegments);
+  const context: Context = { record, names, durationSec, truthSegments, truthBoxes, truthOption, largestAdvantage };
   const completions = record.completions.map((completion, k) => buildCompletion(completion, k, context));
   const parts = record.completions.flatMap((completion) => completion.rewards.map((part) => Math.abs(part.value ?? 0)));
+  const hasTruth = truthSegments.length > 0 || truthBoxes.length > 0;
   return {
     record,
-    durationSec: axisEnd(record, truthSegments),
+    isNamed: names !== null,
+    durationSec,
     timestampsSec: record.video?.timestampsSec ?? [],
     truthSegments,
     truthBoxes,
     truthTexts: truthTextsOf(truth),
     options: buildOptions(record.options ?? [], truthOption, completions),
     completions,
-    hasLanes: truthSegments.length > 0 || truthBoxes.length > 0,
+    hasTruth,
+    hasLanes: hasTruth || completions.some(({ segments }) => segments.length > 0),
     isZeroVariance: record.completions.length > 1 && Math.abs(record.rewardStd) < 1e-6,
     rewardScale: Math.max(1, ...parts),
   };
@@ -112,8 +136,9 @@ export function boxAt(boxes: readonly TimedBox[], timeSec: number): BoundingBox 
 }
 
 /** Time of the track's position whose boxes are drawn: a track has fewer positions than the clip has frames. */
-export function positionTimeSec(group: GroupView, timeSec: number): number | null {
-  return nearestPosition(group.truthBoxes, timeSec)?.timestampSec ?? null;
+export function positionTimeSec(group: GroupView, selected: CompletionView | null, timeSec: number): number | null {
+  const positions = group.truthBoxes.length > 0 ? group.truthBoxes : (selected?.boxes ?? []);
+  return nearestPosition(positions, timeSec)?.timestampSec ?? null;
 }
 
 function nearestPosition(boxes: readonly TimedBox[], timeSec: number): TimedBox | undefined {
@@ -134,6 +159,8 @@ function truthSegmentsOf({ truth }: GroupRecord): readonly Segment[] {
 
 interface Context {
   readonly record: GroupRecord;
+  readonly names: readonly CompletionName[] | null;
+  readonly durationSec: number;
   readonly truthSegments: readonly Segment[];
   readonly truthBoxes: readonly TimedBox[];
   readonly truthOption: string | null;
@@ -148,24 +175,38 @@ function buildCompletion(completion: CompletionRecord, k: number, context: Conte
   const isOptionRight = context.truthOption === null ? null : option === context.truthOption;
   const sections = splitCompletion(completion.text);
   const overlap = overlapOf(completion, segments, predictedBoxes, context);
+  const name = context.names?.[k] ?? rolloutName(completion, k);
   const view = {
     k,
+    name,
     record: completion,
     sections,
     segments,
-    boxes: timedBoxes(predictedBoxes, context.truthBoxes),
+    boxes: timedBoxes(predictedBoxes, boxTimes(predictedBoxes, context)),
     positionIous: context.truthBoxes.length === 0 ? [] : boxIous(predictedBoxes, context.truthBoxes),
     overlap,
     option,
     isOptionRight,
-    strength: context.largestAdvantage > 0 ? completion.advantage / context.largestAdvantage : 0,
+    strength:
+      context.names !== null ? 1 : context.largestAdvantage > 0 ? completion.advantage / context.largestAdvantage : 0,
     problems: parsed.failures.map(failureText),
     contradictions: contradictions(
       { sections, segments, firstBox: predictedBoxes[0] ?? null, option },
       { ...mentionOptions(context.record), question: context.record.question },
     ),
   };
-  return { ...view, spoken: spokenSummary(view, context.record.completions.length) };
+  return { ...view, spoken: spokenSummary(view, context) };
+}
+
+function rolloutName({ advantage }: CompletionRecord, k: number): CompletionName {
+  const tone = advantage > 0 ? "positive" : advantage < 0 ? "negative" : "neutral";
+  return { label: String(k + 1), title: t("Rollout {0}", k + 1), tone };
+}
+
+/** Times of the positions of a track. */
+function boxTimes(predicted: readonly BoundingBox[], { truthBoxes, durationSec }: Context): readonly number[] {
+  if (truthBoxes.length > 0) return truthBoxes.map(({ timestampSec }) => timestampSec);
+  return predicted.map((_, i) => (i * durationSec) / Math.max(1, predicted.length - 1));
 }
 
 /** The engine's own value when it scored one; else computed here from the parsed answer. */
@@ -187,10 +228,10 @@ function overlapOf(
   return null;
 }
 
-function timedBoxes(predicted: readonly BoundingBox[], truth: readonly TimedBox[]): readonly TimedBox[] {
-  return truth.flatMap((position, index) => {
+function timedBoxes(predicted: readonly BoundingBox[], timesSec: readonly number[]): readonly TimedBox[] {
+  return timesSec.flatMap((timestampSec, index) => {
     const box = predicted[index];
-    return box === undefined ? [] : [{ timestampSec: position.timestampSec, box }];
+    return box === undefined ? [] : [{ timestampSec, box }];
   });
 }
 
@@ -218,15 +259,17 @@ function axisEnd(record: GroupRecord, truthSegments: readonly Segment[]): number
 
 type SpokenParts = Omit<CompletionView, "spoken" | "sections" | "strength" | "positionIous">;
 
-function spokenSummary(view: SpokenParts, groupSize: number): string {
+function spokenSummary(view: SpokenParts, { names, record: { completions } }: Context): string {
   const { reward, advantage } = view.record;
-  const parts = [
-    t("Rollout {0} of {1}", view.k + 1, groupSize),
-    reward === null ? t("dropped") : t("reward {0}", formatNumber(reward)),
-    t("advantage {0}", formatSigned(advantage)),
-  ];
-  if (view.option !== null)
-    parts.push(view.isOptionRight === true ? t("option {0}, right", view.option) : t("option {0}, wrong", view.option));
+  const parts =
+    names !== null
+      ? [view.name.title]
+      : [
+          t("Rollout {0} of {1}", view.k + 1, completions.length),
+          reward === null ? t("dropped") : t("reward {0}", formatNumber(reward)),
+          t("advantage {0}", formatSigned(advantage)),
+        ];
+  if (view.option !== null) parts.push(spokenOption(view.option, view.isOptionRight));
   if (view.segments.length > 0) {
     const text = formatSegments(view.segments);
     parts.push(view.segments.length === 1 ? t("segment {0}", text) : t("segments {0}", text));
@@ -236,4 +279,9 @@ function spokenSummary(view: SpokenParts, groupSize: number): string {
   if (view.record.finishReason === "length") parts.push(t("cut by length"));
   const said = view.contradictions.map(({ explanation }) => explanation.replace(/\.$/, ""));
   return [...parts, ...view.problems, ...said].join(", ");
+}
+
+function spokenOption(option: string, isRight: boolean | null): string {
+  if (isRight === null) return t("option {0}", option);
+  return isRight ? t("option {0}, right", option) : t("option {0}, wrong", option);
 }

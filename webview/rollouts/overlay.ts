@@ -11,7 +11,7 @@ export type OverlayRole = "ghost" | "truth" | "prediction" | "highlight" | `evid
 export interface OverlayShape {
   readonly role: OverlayRole;
   readonly box: BoundingBox;
-  /** Sign of the advantage: which colour a completion's box takes. */
+  /** Which colour a completion's box takes: the sign of its advantage. */
   readonly tone: Tone;
 }
 
@@ -63,8 +63,7 @@ export function predictionUnder(shapes: readonly OverlayShape[], x: number, y: n
 }
 
 export function toneOf(completion: CompletionView): Tone {
-  if (completion.record.advantage > 0) return "positive";
-  return completion.record.advantage < 0 ? "negative" : "neutral";
+  return completion.name.tone;
 }
 
 export interface OverlayColors {

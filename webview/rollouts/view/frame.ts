@@ -1,6 +1,6 @@
 import { t } from "@vscode/l10n";
 import type { ViewerEvidence } from "../../../src/protocol/view.ts";
-import { clearCanvas, element, setAttribute, setHidden, setText, whenChanged } from "../../dom.ts";
+import { clearCanvas, element, setAttribute, setHidden, setText, setTitle, whenChanged } from "../../dom.ts";
 import { onDidChangeTheme, themeColor } from "../../theme.ts";
 import { formatTime } from "../format.ts";
 import { containsTime } from "../geometry.ts";
@@ -58,8 +58,10 @@ export function createFrame(transport: HTMLElement, dispatch: Dispatch): View {
     const [group, selected, timeSec, highlight, evidence, areOthersShown] = args;
     shapes = overlayShapes(group, selected, timeSec, { highlight, evidence, areOthersShown });
     canvas.dataset["boxes"] = shapes.map((shape) => shape.role).join(" ");
-    legend.replaceChildren(...legendOf(shapes, selected, positionTimeSec(group, timeSec)));
-    setHidden(others, group.truthBoxes.length === 0);
+    legend.replaceChildren(...legendOf(shapes, selected, positionTimeSec(group, selected, timeSec)));
+    setHidden(others, group.truthBoxes.length === 0 && group.completions.every(({ boxes }) => boxes.length === 0));
+    setText(others, group.isNamed ? t("All answers") : t("All rollouts"));
+    setTitle(others, group.isNamed ? t("Draw the boxes of all answers") : t("Draw the boxes of all rollouts"));
     setAttribute(others, "aria-pressed", String(areOthersShown));
     redraw();
   });
@@ -90,8 +92,7 @@ function createParts(transport: HTMLElement) {
   const box = element("div", { class: "frame" }, [image, canvas, message]);
   const position = element("p", { class: "frame-position" });
   const legend = element("p", { class: "legend" });
-  const title = t("Draw the boxes of all rollouts");
-  const others = element("button", { class: "legend-toggle", text: t("All rollouts"), title });
+  const others = element("button", { class: "legend-toggle" });
   const node = element("div", { class: "player" }, [
     box,
     element("div", { class: "frame-caption" }, [position, transport]),
@@ -116,7 +117,8 @@ function positionText(group: GroupView, selected: CompletionView | null, index: 
   const frameSec = group.timestampsSec[index] ?? 0;
   const parts = [formatTime(frameSec), t("frame {0} of {1}", index + 1, group.timestampsSec.length)];
   if (containsTime(group.truthSegments, timeSec)) parts.push(t("in truth"));
-  if (selected !== null && containsTime(selected.segments, timeSec)) parts.push(t("in rollout {0}", selected.k + 1));
+  if (selected !== null && containsTime(selected.segments, timeSec))
+    parts.push(group.isNamed ? t("in {0}", selected.name.title) : t("in rollout {0}", selected.k + 1));
   return parts.join(" · ");
 }
 
@@ -134,7 +136,7 @@ function legendOf(
   const prediction = shapes.find((shape) => shape.role === "prediction");
   return [
     has("truth") ? entry("truth", t("Truth")) : null,
-    prediction === undefined ? null : entry(prediction.tone, t("Rollout {0}", (selected?.k ?? 0) + 1)),
+    prediction === undefined ? null : entry(prediction.tone, selected?.name.title ?? ""),
     has("ghost") ? entry("ghost", t("Others")) : null,
     // A track has fewer positions than the clip has frames: these boxes may belong to a neighbouring frame.
     positionSec === null ? null : element("span", { text: t("Boxes of {0}", formatTime(positionSec)) }),

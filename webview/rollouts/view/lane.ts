@@ -24,9 +24,9 @@ export function createLane(completion: CompletionView, group: GroupView): HTMLEl
     [
       // One sentence for the screen reader instead of the row's pieces.
       element("span", { class: "visually-hidden", text: completion.spoken }),
-      element("span", { class: "lane-name", text: String(completion.k + 1), attributes: unspoken }),
+      element("span", { class: "lane-name", text: completion.name.label, attributes: unspoken }),
       track,
-      element("span", { class: "lane-value", attributes: unspoken }, laneValue(completion)),
+      element("span", { class: "lane-value", attributes: unspoken }, laneValue(completion, group)),
     ],
   );
   applyTone(row, completion);
@@ -83,8 +83,10 @@ export function optionMark(completion: CompletionView): HTMLElement {
 function laneMarks(completion: CompletionView, group: GroupView): readonly HTMLElement[] {
   const { durationSec } = group;
   if (completion.positionIous.length > 0) return positionCells(completion, group);
-  if (completion.segments.length === 0 && group.truthSegments.length > 0) {
-    return [element("span", { class: "lane-note", text: completion.problems[0] ?? t("No segment") })];
+  if (completion.segments.length === 0 && (group.isNamed || group.truthSegments.length > 0)) {
+    // An answer of a chat may still be on its way.
+    const text = completion.problems[0] ?? (group.isNamed ? "" : t("No segment"));
+    return [element("span", { class: "lane-note", text })];
   }
   return completion.segments.map((segment, index) => {
     const node = bar(segment, durationSec, "bar");
@@ -119,8 +121,9 @@ function bar(segment: Segment, durationSec: number, className: string): HTMLElem
   return node;
 }
 
-function laneValue(completion: CompletionView): readonly HTMLElement[] {
+function laneValue(completion: CompletionView, group: GroupView): readonly HTMLElement[] {
   const nodes: HTMLElement[] = [];
+  if (group.isNamed && completion.record.finishReason === null) return nodes; // more of the answer may come
   if (completion.isOptionRight !== null) nodes.push(optionMark(completion));
   if (completion.overlap !== null) nodes.push(element("span", { text: formatNumber(completion.overlap.value) }));
   return nodes;

@@ -45,7 +45,7 @@ export function linkedText(section: number, context: TextContext): readonly (HTM
 }
 
 function mentionNode(token: Mention, { group, completion, dispatch }: TextContext): HTMLElement {
-  const target = targetOf(token, group);
+  const target = targetOf(token, completion, group);
   return target === null ? outsideMention(token, group) : link(token.text, target, completion, dispatch);
 }
 
@@ -77,7 +77,7 @@ interface Target {
   readonly title: string;
 }
 
-function targetOf(token: Mention, group: GroupView): Target | null {
+function targetOf(token: Mention, completion: CompletionView, group: GroupView): Target | null {
   switch (token.kind) {
     case "time":
       return token.isInside
@@ -93,7 +93,8 @@ function targetOf(token: Mention, group: GroupView): Target | null {
       };
     }
     case "box": {
-      const timeSec = group.truthBoxes[token.position]?.timestampSec;
+      const positions = group.truthBoxes.length > 0 ? group.truthBoxes : completion.boxes;
+      const timeSec = positions[token.position]?.timestampSec;
       const title =
         timeSec === undefined ? t("Show this box on the frame") : t("Show this box at {0}", formatTime(timeSec));
       return { timeSec, highlight: { source: "text", kind: "box", box: token.box }, title };

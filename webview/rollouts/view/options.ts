@@ -50,7 +50,7 @@ function undecidedRow(completions: readonly CompletionView[], dispatch: Dispatch
 }
 
 function voter(completion: CompletionView, dispatch: Dispatch): HTMLElement {
-  const node = element("button", { class: "voter", text: String(completion.k + 1), label: completion.spoken });
+  const node = element("button", { class: "voter", text: completion.name.label, label: completion.spoken });
   applyTone(node, completion);
   node.addEventListener("click", () => dispatch({ kind: "selectCompletion", completion: completion.k }));
   return node;

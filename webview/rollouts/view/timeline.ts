@@ -23,7 +23,7 @@ export function createTimeline(dispatch: Dispatch): View {
   const truthSlot = element("div", { class: "truth-slot" });
   const bandSlot = element("div", { class: "truth-slot" });
   const evidence = createEvidenceSlot();
-  const lanes = element("div", { class: "lanes", role: "listbox", label: t("Rollouts on the timeline"), tabIndex: 0 });
+  const lanes = element("div", { class: "lanes", role: "listbox", tabIndex: 0 });
   const layer = createTimelineLayer();
   const node = element("section", { class: "timeline", label: t("Timeline") }, [
     element("div", { class: "timeline-row ruler-row" }, [element("span", { class: "lane-name" }), ruler, valueName]),
@@ -45,7 +45,8 @@ export function createTimeline(dispatch: Dispatch): View {
     renderRuler(ruler, group);
     setText(valueName, group.completions[0]?.overlap?.name ?? "");
     lanes.hidden = !group.hasLanes;
-    truthSlot.hidden = !group.hasLanes;
+    truthSlot.hidden = !group.hasTruth;
+    setAttribute(lanes, "aria-label", group.isNamed ? t("Answers on the timeline") : t("Rollouts on the timeline"));
     truthSlot.replaceChildren(createTruthLane(group));
     const band = group.hasLanes ? createConsensusBand(group) : null;
     bandSlot.replaceChildren(...(band === null ? [] : [band]));

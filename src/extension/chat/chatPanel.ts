@@ -1,0 +1,158 @@
+import { t } from "@vscode/l10n";
+import { randomBytes, randomInt } from "node:crypto";
+import path from "node:path";
+import * as vscode from "vscode";
+import { askChat, chatProgress, closeChat, openChat } from "../../protocol/chat.ts";
+import type { RpcCancellationToken } from "../../protocol/connection.ts";
+import type { CommandHandlers } from "../commandRegistration.ts";
+import type { EngineClient } from "../engine/engineClient.ts";
+import { DisposableStore, type Disposable } from "../lifetime.ts";
+import type { RunRegistry } from "../runs/runRegistry.ts";
+import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
+import { pageHtml } from "../viewer/pageHtml.ts";
+import { ChatHost, isChatMessage, type AskWatch, type ChatPorts, type NamedSource } from "./chatHost.ts";
+import { chooseExample, chooseSource, chooseVideo, droppedVideo } from "./chatPicks.ts";
+import { sourceOf } from "./chatSources.ts";
+
+const chatViewType = "videoRft.chat";
+
+export interface ChatServices {
+  readonly engine: EngineClient;
+  readonly registry: RunRegistry;
+  readonly paths: ExtensionPaths;
+  readonly showError: (error: unknown) => void;
+}
+
+interface OpenChat {
+  readonly panel: vscode.WebviewPanel;
+  readonly host: ChatHost;
+}
+
+/** The chat of this window: one panel. Its policies are held while it is open. */
+export class ChatPanel implements Disposable {
+  readonly handlers: Pick<CommandHandlers, "videoRft.chat"> = {
+    "videoRft.chat": (_engine, argument) => this.open(argument),
+  };
+
+  private readonly services: ChatServices;
+  private readonly scope = new DisposableStore();
+  private current: OpenChat | undefined;
+  private asked = 0;
+
+  constructor(services: ChatServices) {
+    this.services = services;
+    this.scope.add(
+      services.engine.onDidChangeState(({ kind }) => {
+        if (kind === "stopped" || kind === "failed") this.current?.host.engineEnded(engineEnded());
+      }),
+    );
+  }
+
+  dispose(): void {
+    this.scope.dispose();
+    this.current?.panel.dispose();
+  }
+
+  private async open(argument: unknown): Promise<void> {
+    const { registry } = this.services;
+    const source = sourceOf(argument) ?? (await chooseSource(registry, t("Chat with Checkpoint")));
+    if (source === undefined) return;
+    this.current ??= this.create();
+    this.current.panel.reveal();
+    await this.current.host.openPolicy(0, source);
+  }
+
+  private create(): OpenChat {
+    const { paths, showError } = this.services;
+    const roots = [paths.pagesDir, paths.mediaDir, cacheDir(paths)];
+    const panel = vscode.window.createWebviewPanel(chatViewType, t("RFT Chat"), vscode.ViewColumn.Active, {
+      enableScripts: true,
+      enableFindWidget: true,
+      localResourceRoots: roots.map((root) => vscode.Uri.file(root)),
+    });
+    const host = new ChatHost(this.ports(panel));
+    const scope = new DisposableStore();
+    scope.add(
+      panel.webview.onDidReceiveMessage((message: unknown) => {
+        if (isChatMessage(message)) host.receive(message).catch(showError);
+      }),
+    );
+    scope.add(
+      panel.onDidChangeViewState(() => {
+        if (!panel.visible) host.hidden();
+      }),
+    );
+    panel.onDidDispose(() => {
+      scope.dispose();
+      this.current = undefined;
+      host.dispose().catch(showError);
+    });
+    panel.iconPath = vscode.Uri.file(path.join(paths.mediaDir, "chat.svg"));
+    panel.webview.html = this.html(panel);
+    return { panel, host };
+  }
+
+  private ports({ webview }: vscode.WebviewPanel): ChatPorts {
+    const { engine, registry } = this.services;
+    return {
+      open: async (source, ifBusy, signal) =>
+        (await withToken(signal, (token) => engine.request(openChat, { source, ifBusy }, token))).policy,
+      close: async (id) => void (await engine.request(closeChat, { id })),
+      ask: (params, watch) => this.ask(params, watch),
+      post: (message) => void webview.postMessage(message),
+      toUri: (file) => webview.asWebviewUri(vscode.Uri.file(file)).toString(),
+      choosePolicy: (slot): Promise<NamedSource | undefined> =>
+        chooseSource(registry, slot === 0 ? t("Chat with Checkpoint") : t("Compare with")),
+      chooseVideo,
+      chooseExample: (id) => chooseExample(engine, id),
+      droppedVideo,
+      newSeed: () => randomInt(2 ** 31),
+    };
+  }
+
+  private async ask(params: Parameters<ChatPorts["ask"]>[0], { signal, onProgress }: AskWatch) {
+    const { engine } = this.services;
+    const ask = `ask-${++this.asked}`;
+    const listening = engine.on(chatProgress, (told) => {
+      if (told.ask === ask) onProgress(told.progress);
+    });
+    try {
+      return await withToken(signal, (token) => engine.request(askChat, { ...params, ask }, token));
+    } finally {
+      listening.dispose();
+    }
+  }
+
+  private html({ webview, title }: vscode.WebviewPanel): string {
+    const uriOf = (file: string) =>
+      webview.asWebviewUri(vscode.Uri.file(path.join(this.services.paths.pagesDir, file))).toString();
+    return pageHtml({
+      title,
+      scriptUri: uriOf("chat.js"),
+      styleUri: uriOf("chat.css"),
+      cspSource: webview.cspSource,
+      nonce: randomBytes(18).toString("base64url"),
+      language: vscode.env.language,
+      bundle: vscode.l10n.bundle,
+    });
+  }
+}
+
+function engineEnded() {
+  const message = t("The engine process has ended, and with it this policy.");
+  return { code: "disconnected", message, hint: t("Open it again to go on.") } as const;
+}
+
+/** A request that ends with a signal. */
+async function withToken<T>(signal: AbortSignal, request: (token: RpcCancellationToken) => Promise<T>): Promise<T> {
+  const source = new vscode.CancellationTokenSource();
+  const cancel = (): void => source.cancel();
+  if (signal.aborted) cancel();
+  signal.addEventListener("abort", cancel);
+  try {
+    return await request(source.token);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    source.dispose();
+  }
+}
