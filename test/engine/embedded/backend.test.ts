@@ -7,7 +7,7 @@ import { readCheckpoint } from "../../../src/engine/policy/checkpoint.ts";
 import type { Backend, SampledGroup, SampleParams, UpdateResult } from "../../../src/engine/run/backend.ts";
 import type { RunSpec, RunSpecInput } from "../../../src/protocol/spec.ts";
 import { checkpointDir } from "../policy/tinyPolicy.ts";
-import { different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
+import { cpuOnly, different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
 
 let workspace: RealWorkspace;
 before(async () => {
@@ -206,7 +206,7 @@ test("SFT teaches a target, and goes on the same from a checkpoint", async () =>
 });
 
 test("what the backend tells of itself", async () => {
-  const full = createEmbeddedBackend();
+  const full = createEmbeddedBackend(cpuOnly);
   const info = await full.open(openParams(realSpec(), null));
   assert.deepEqual([info.provider, info.trainableParameters], ["cpu", info.parameters]);
   assert.match(info.policyHash, /^[0-9a-f]{64}$/);
@@ -214,7 +214,7 @@ test("what the backend tells of itself", async () => {
   await full.close();
   await full.close();
   await assert.rejects(full.sample(sampleParams([])), /the backend is not open/);
-  const lora = createEmbeddedBackend();
+  const lora = createEmbeddedBackend(cpuOnly);
   const small = await lora.open(openParams(realSpec({ policy: adapted }), null));
   assert.equal(small.parameters, info.parameters);
   // q, k, v and o of two layers: rank * (in + out).
@@ -273,7 +273,7 @@ function openParams(spec: RunSpec, checkpointDir: string | null) {
 }
 
 async function openBackend(spec: RunSpec, checkpointDir: string | null): Promise<Backend> {
-  const backend = createEmbeddedBackend();
+  const backend = createEmbeddedBackend(cpuOnly);
   await backend.open(openParams(spec, checkpointDir));
   return backend;
 }
