@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { createEmbeddedBackend } from "../../../src/engine/embedded/embeddedBackend.ts";
 import { readCheckpoint } from "../../../src/engine/policy/checkpoint.ts";
 import type { Backend, SampledGroup, SampleParams, UpdateResult } from "../../../src/engine/run/backend.ts";
+import { UserError } from "../../../src/protocol/errors.ts";
 import type { RunSpec, RunSpecInput } from "../../../src/protocol/spec.ts";
 import { checkpointDir } from "../policy/tinyPolicy.ts";
 import { cpuOnly, different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
@@ -220,6 +221,22 @@ test("what the backend tells of itself", async () => {
   // q, k, v and o of two layers: rank * (in + out).
   assert.equal(small.trainableParameters, 2 * 4 * (32 + 32 + 32 + 8 + 32 + 8 + 32 + 32));
   await lora.close();
+});
+
+test("a device that is named and cannot be had ends the opening, before weights are read", async () => {
+  for (const device of ["cuda", "webgpu"] as const) {
+    const backend = createEmbeddedBackend(cpuOnly);
+    const spec = realSpec({ policy: { ...adapted, device, model: "absent" } });
+    await assert.rejects(backend.open(openParams(spec, null)), (error) => {
+      assert.ok(UserError.is(error, "unsupported"));
+      assert.match(error.message, new RegExp(`cannot be computed on ${device} here: no test has ${device}`));
+      return true;
+    });
+  }
+  const backend = createEmbeddedBackend(cpuOnly);
+  const info = await backend.open(openParams(realSpec({ policy: { ...adapted, device: "auto" } }), null));
+  assert.equal(info.provider, "cpu", "what is recorded is what was used");
+  await backend.close();
 });
 
 interface StepResult {
