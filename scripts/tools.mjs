@@ -39,6 +39,22 @@ export function findChromium() {
   return files.find((file) => file && fs.existsSync(file)) ?? null;
 }
 
+/**
+ * The Vulkan driver without a graphics card that comes with a Chromium (SwiftShader), on which the tests compute with
+ * WebGPU. Null when there is none, as in Chromiums of macOS and Windows.
+ */
+export function findSoftwareAdapter() {
+  const chromium = findChromium();
+  const dirs = [
+    ...(chromium === null ? [] : [path.dirname(fs.realpathSync(chromium))]),
+    "/usr/lib/chromium",
+    "/usr/lib/chromium-browser",
+    "/opt/google/chrome",
+    "/opt/microsoft/msedge",
+  ];
+  return dirs.map((dir) => path.join(dir, "vk_swiftshader_icd.json")).find((file) => fs.existsSync(file)) ?? null;
+}
+
 /** The python3 on PATH, when it has pip. */
 export function findPythonWithPip() {
   const file = onPath("python3");

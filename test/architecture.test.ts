@@ -29,7 +29,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   "src/engine/imports": ["tasks", "rewards", "metrics", "data", "store"],
   "src/engine/runtime": ["graph"],
   "src/engine/policy": ["runtime", "autodiff", "graph", "video"],
-  "src/engine/rollout": ["policy"],
+  "src/engine/rollout": ["policy", "runtime"],
   "src/engine/grpo": ["policy", "graph"],
   "src/engine/sft": ["policy", "graph"],
   "src/engine/evaluate": ["tasks", "metrics", "data"],

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import * as esbuild from "esbuild";
-import { findChromium } from "../scripts/tools.mjs";
+import { findChromium, findSoftwareAdapter } from "../scripts/tools.mjs";
 import { debugpyIn } from "./vscode/debugpy.mjs";
 import { vsCodeIn } from "./vscode/install.mjs";
 
@@ -96,6 +96,7 @@ function testEnv() {
     // Packages stay outside the bundles, so they are found from the root.
     NODE_PATH: path.join(root, "node_modules"),
     TEST_CHROMIUM: findChromium() ?? "",
+    TEST_VULKAN_DRIVER: findSoftwareAdapter() ?? "",
     TEST_DEBUGPY_DIR: debugpyIn(path.join(root, ".vscode-test")).dir,
     TEST_VSCODE_DIR: vsCodeIn(path.join(root, ".vscode-test")).dir,
   };

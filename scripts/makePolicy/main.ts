@@ -43,7 +43,7 @@ await policy.graphs.dispose();
 
 /** One phase of the cold start: SFT with warm-up and cosine decay. */
 async function teach(taught: Policy, phase: Phase): Promise<void> {
-  const optimizer = createOptimizer(trainableSpecs(taught), adam);
+  const optimizer = createOptimizer(trainableSpecs(taught), adam, taught.graphs.device);
   await inSteps(
     phase,
     async (step) => {
@@ -68,7 +68,7 @@ async function teach(taught: Policy, phase: Phase): Promise<void> {
 async function teachSight(taught: Policy): Promise<void> {
   const trainable = visionPart(taught.config);
   const gradients = new Map(trainable.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
-  const optimizer = { ...createOptimizer(trainableSpecs(taught), adam), trainable, gradients };
+  const optimizer = { ...createOptimizer(trainableSpecs(taught), adam, taught.graphs.device), trainable, gradients };
   const alone = { ...taught, graphs: new GraphCache({ threads, hasArena: true }) };
   const lessons = createSight(alone, optimizer);
   const heldOut = Array.from({ length: 40 }, (_, i) => clipOf(makeScene(seed + 500, i)));

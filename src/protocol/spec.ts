@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { deviceChoices } from "./device.ts";
 import { judgeSchema, rewardKey, rewardSchema } from "./rewardSpec.ts";
 import { taskIds } from "./tasks.ts";
 
@@ -40,6 +41,12 @@ const policy = z
       .enum(["float32", "bfloat16"])
       .default("bfloat16")
       .describe("Number format of the weights that checkpoints are written in. Computation is float32."),
+    device: z
+      .enum(deviceChoices)
+      .default("auto")
+      .describe(
+        "Where the policy is computed. auto takes cuda where its library is installed, else a graphics card through webgpu, else the CPU; a device that is named and cannot be had ends the run.",
+      ),
   })
   .refine((p) => !(p.training !== undefined && p.lora !== undefined), {
     message: 'expected either "training": "full" or "lora", found both',

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { OperatorName } from "../graph/operators.ts";
+import type { OperatorAttributes, OperatorName } from "../graph/operators.ts";
 import { dimOf, sameShape, type Node, type Shape, type Value } from "../graph/types.ts";
 
 /**
@@ -74,10 +74,11 @@ export const gradientRules: { readonly [Op in OperatorName]?: GradientRule<Op> }
   },
   Cast: ({ inputs, ct, g }) => [at(inputs, 0).dtype === "float32" ? () => g.cast(ct, "float32") : noGradient],
   Gemm: (context) => [
-    ...productRule(context),
+    ...productRule(context, context.node.attributes),
     ...(context.inputs[2] === undefined ? [] : [() => unbroadcast(context.g, context.ct, at(context.inputs, 2).shape)]),
   ],
-  FusedMatMul: (context) => productRule(context),
+  FusedMatMul: (context) => productRule(context, context.node.attributes),
+  MatMul: (context) => productRule(context, { transA: false, transB: false, alpha: 1 }),
   // dx = y (dy - sum(dy y))
   Softmax: ({ g, outputs, ct }) => [
     () => {
@@ -90,6 +91,16 @@ export const gradientRules: { readonly [Op in OperatorName]?: GradientRule<Op> }
   ReduceSum: ({ g, node, inputs, ct }) => [() => spread(g, ct, at(inputs, 0).shape, node.attributes.axes)],
   ReduceSumSquare: ({ g, node, inputs, ct }) => [
     () => g.mul(g.scale(at(inputs, 0), 2), spread(g, ct, at(inputs, 0).shape, node.attributes.axes)),
+  ],
+  // The largest gets it; equal ones share it, as in torch.amax.
+  ReduceMax: ({ g, node, inputs, outputs, ct }) => [
+    () => {
+      const x = at(inputs, 0);
+      const spreadOut = (value: Value): Value => spread(g, value, x.shape, node.attributes.axes);
+      const isLargest = g.cast(g.lessOrEqual(spreadOut(at(outputs, 0)), x), "float32");
+      const count = g.reduceSum(isLargest, node.attributes.axes);
+      return g.div(g.mul(spreadOut(ct), isLargest), count);
+    },
   ],
   Reshape: ({ g, inputs, ct }) => [() => g.reshape(ct, at(inputs, 0).shape)],
   Expand: ({ g, inputs, ct }) => [() => unbroadcast(g, ct, at(inputs, 0).shape)],
@@ -190,9 +201,11 @@ export function unbroadcast(g: GraphBuilder, ct: Value, shape: Shape): Value {
 }
 
 /** y = alpha op(a) op(b): both cotangents are products again. Batched operands that were broadcast are summed back. */
-function productRule({ g, node, inputs, ct }: RuleContext<"Gemm"> | RuleContext<"FusedMatMul">): InputCotangent[] {
+function productRule(
+  { g, inputs, ct }: RuleContext<"Gemm"> | RuleContext<"FusedMatMul"> | RuleContext<"MatMul">,
+  { transA, transB, alpha }: OperatorAttributes["Gemm"],
+): InputCotangent[] {
   const [a, b] = pair(inputs);
-  const { transA, transB, alpha } = node.attributes;
   return [
     () =>
       unbroadcast(

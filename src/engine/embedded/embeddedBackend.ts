@@ -27,9 +27,10 @@ import { hashCheckpoint } from "../policy/checkpoint.ts";
 import { preparePrompt, type PreparedPrompt } from "../policy/preparedPrompt.ts";
 import { isVisionFixed, type Policy } from "../policy/policy.ts";
 import { createVisualStore } from "../policy/visualStore.ts";
-import { applyGradients, clearGradients } from "../policy/trainer.ts";
+import { applyGradients, clearGradients, downloadState } from "../policy/trainer.ts";
 import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
 import { sampleGroups, type Completion, type GroupRequest } from "../rollout/sampler.ts";
+import { chooseProvider, type ProviderTrials } from "../runtime/chooseProvider.ts";
 import { onnxruntimeVersion } from "../runtime/session.ts";
 import { accumulateTarget, type SftTarget } from "../sft/sftStep.ts";
 import { createClipLoader, type ClipLoader } from "../video/clipLoader.ts";
@@ -59,8 +60,11 @@ interface KeptGroup {
   kv: PromptKv | null;
 }
 
-/** The policy on onnxruntime in this process. */
-export function createEmbeddedBackend(): Backend {
+/**
+ * The policy on onnxruntime in this process.
+ * @param trials what the machine has beside its CPU
+ */
+export function createEmbeddedBackend(trials: ProviderTrials): Backend {
   let opened: Opened | undefined;
   const kept = new Map<string, KeptGroup>();
   const state = (): Opened => {
@@ -69,7 +73,7 @@ export function createEmbeddedBackend(): Backend {
   };
   return {
     async open(params) {
-      opened = await open(params);
+      opened = await open(params, trials);
       return describe(opened);
     },
     async sample(params, watch = {}) {
@@ -79,6 +83,7 @@ export function createEmbeddedBackend(): Backend {
     update: (params) => update(state(), params, kept),
     updateOnTargets: (params) => updateOnTargets(state(), params),
     async save({ dir }) {
+      await downloadState(state().policy, state().optimizer);
       await savePolicy(dir, state().params.spec, state());
       return {};
     },
@@ -91,13 +96,16 @@ export function createEmbeddedBackend(): Backend {
   };
 }
 
-async function open(params: OpenBackend): Promise<Opened> {
+async function open(params: OpenBackend, trials: ProviderTrials): Promise<Opened> {
   const { spec, baseDir, checkpointDir, threads, cacheDir, ffmpegPath } = params;
   const ffmpeg = await locateFfmpeg({ settingPath: ffmpegPath });
-  const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads, params.trains ?? true);
+  const provider = await chooseProvider(spec.policy.device, trials);
+  const trains = params.trains ?? true;
+  const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads, trains, provider);
   const policyHash = await hashCheckpoint(policy.checkpoint.dir, cacheDir);
-  // Another version of the runtime may round otherwise.
-  const tower = `${policyHash} ${onnxruntimeVersion} ${process.arch} ${threads}`;
+  // Another version of the runtime may round otherwise, and so may another device.
+  const where = provider === "cpu" ? `${process.arch} ${threads}` : provider;
+  const tower = `${policyHash} ${onnxruntimeVersion} ${where}`;
   return {
     policy: { ...policy, visualStore: createVisualStore(cacheDir, tower) },
     optimizer,
@@ -113,7 +121,7 @@ async function describe({ policy, optimizer, params, policyHash }: Opened): Prom
     shapes.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const ffmpeg = await locateFfmpeg({ settingPath: params.ffmpegPath });
   return {
-    provider: "cpu",
+    provider: policy.graphs.device.provider,
     onnxruntime: onnxruntimeVersion,
     ffmpeg: ffmpeg.version,
     policyHash,

@@ -1,4 +1,5 @@
 import path from "node:path";
+import type { Provider } from "../../protocol/device.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
 import { elementCount } from "../graph/types.ts";
 import { readCheckpoint, readCheckpointConfig, type Checkpoint, type Weights } from "../policy/checkpoint.ts";
@@ -27,6 +28,7 @@ export async function openPolicy(
   checkpointDir: string | null,
   threads: number,
   trains = true,
+  provider: Provider = "cpu",
 ): Promise<OpenedPolicy> {
   const dir = path.resolve(baseDir, spec.policy.model);
   const use = policyUse(spec, trains);
@@ -45,17 +47,18 @@ export async function openPolicy(
     adapters: lora === null ? new Map<string, Float32Array>() : newAdapters(config, lora, optimisation.seed),
     reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,
     freezeVision: spec.policy.freezeVision,
-    graphs: new GraphCache({ threads, hasArena: weightBytes(checkpoint) < smallBytes }),
+    graphs: new GraphCache({ threads, provider, hasArena: weightBytes(checkpoint) < smallBytes }),
     limits: activationLimits(memory),
     visualCache: new Map(),
     visualStore: null,
   };
-  const optimizer = createOptimizer(trains ? trainableSpecs(policy) : [], {
+  const adamw = {
     beta1: optimisation.adamBeta1,
     beta2: optimisation.adamBeta2,
     epsilon: optimisation.adamEpsilon,
     maxGradNorm: optimisation.maxGradNorm,
-  });
+  };
+  const optimizer = createOptimizer(trains ? trainableSpecs(policy) : [], adamw, policy.graphs.device);
   if (checkpointDir !== null) await loadTrainingState(checkpointDir, policy, optimizer);
   return { policy, optimizer };
 }

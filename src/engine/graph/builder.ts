@@ -134,6 +134,11 @@ export class GraphBuilder implements Graph {
     return this.#one(a.shape.length === 2 && b.shape.length === 2 ? "Gemm" : "FusedMatMul", [a, b], attributes);
   }
 
+  /** Batched a b without transposes or scale. */
+  plainMatmul(a: Value, b: Value): Value {
+    return this.#one("MatMul", [a, b], {});
+  }
+
   softmax(x: Value): Value {
     return this.#one("Softmax", [x], {});
   }
@@ -142,6 +147,9 @@ export class GraphBuilder implements Graph {
   }
   reduceSum(x: Value, axes: readonly number[], keepDims = true): Value {
     return this.#one("ReduceSum", [x], { axes, keepDims });
+  }
+  reduceMax(x: Value, axes: readonly number[]): Value {
+    return this.#one("ReduceMax", [x], { axes, keepDims: true });
   }
   /** Sum of all elements, a scalar. */
   sumAll(x: Value): Value {

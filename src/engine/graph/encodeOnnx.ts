@@ -4,34 +4,41 @@ import type { Constant, DType, Graph, Node, Value } from "./types.ts";
 
 /** Field numbers are those of onnx.proto3; IR version 10 and opset 21 are what onnxruntime 1.30 reads without conversion. */
 const irVersion = 10;
-const opsetVersion = 21;
+const defaultOpset = 21;
 const dataTypes: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 
+export interface EncodeOptions {
+  /** Version of the standard operators: at least 18, where the encoding of their attributes begins. */
+  readonly opset?: number;
+  /** Leaves the shapes of inputs and outputs open, for graphs of operators that do not mind. */
+  readonly anyShape?: boolean;
+}
+
 /** The bytes of an ONNX model. */
-export function encodeOnnx(graph: Graph): Uint8Array {
+export function encodeOnnx(graph: Graph, { opset = defaultOpset, anyShape = false }: EncodeOptions = {}): Uint8Array {
   const model = new ProtobufWriter();
   model.int(1, irVersion);
   model.string(2, "video-rft");
-  model.message(7, (g) => encodeGraph(g, graph));
+  model.message(7, (g) => encodeGraph(g, graph, anyShape));
   for (const [domain, version] of [
-    ["", opsetVersion],
+    ["", opset],
     ["com.microsoft", 1],
   ] as const) {
-    model.message(8, (opset) => {
-      opset.string(1, domain);
-      opset.int(2, version);
+    model.message(8, (m) => {
+      m.string(1, domain);
+      m.int(2, version);
     });
   }
   return model.finish();
 }
 
-function encodeGraph(writer: ProtobufWriter, graph: Graph): void {
+function encodeGraph(writer: ProtobufWriter, graph: Graph, anyShape: boolean): void {
   const initialisers = new Map<string, Constant>(graph.constants.map((c) => [c.name, c]));
   for (const node of graph.nodes) writer.message(1, (n) => encodeNode(n, node, initialisers));
   writer.string(2, graph.name);
   for (const constant of initialisers.values()) writer.message(5, (t) => encodeTensor(t, constant));
-  for (const input of graph.inputs) writer.message(11, (v) => encodeValueInfo(v, input));
-  for (const output of graph.outputs) writer.message(12, (v) => encodeValueInfo(v, output));
+  for (const input of graph.inputs) writer.message(11, (v) => encodeValueInfo(v, input, anyShape));
+  for (const output of graph.outputs) writer.message(12, (v) => encodeValueInfo(v, output, anyShape));
 }
 
 function encodeNode(writer: ProtobufWriter, node: Node, initialisers: Map<string, Constant>): void {
@@ -77,6 +84,7 @@ const onnxForms: { readonly [Op in OperatorName]?: (attributes: OperatorAttribut
   LogSoftmax: () => ({ attributes: { axis: { int: -1 } }, constants: [] }),
   ReduceSum: reduction,
   ReduceSumSquare: reduction,
+  ReduceMax: reduction,
   Reshape: (a) => ({ attributes: {}, constants: [{ data: a.shape }] }),
   Expand: (a) => ({ attributes: {}, constants: [{ data: a.shape }] }),
   Transpose: (a) => ({ attributes: { perm: { ints: a.perm } }, constants: [] }),
@@ -122,11 +130,12 @@ function encodeTensor(writer: ProtobufWriter, { name, dtype, shape, data }: Cons
   writer.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-function encodeValueInfo(writer: ProtobufWriter, value: Value): void {
+function encodeValueInfo(writer: ProtobufWriter, value: Value, anyShape: boolean): void {
   writer.string(1, value.name);
   writer.message(2, (type) =>
     type.message(1, (tensor) => {
       tensor.int(1, dataTypes[value.dtype]);
+      if (anyShape) return;
       tensor.message(2, (shape) => {
         for (const dim of value.shape) shape.message(1, (d) => d.int(1, dim));
       });

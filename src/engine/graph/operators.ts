@@ -25,11 +25,14 @@ export interface OperatorAttributes {
   Gemm: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
   /** Batched y = alpha * op(a) op(b); com.microsoft. */
   FusedMatMul: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
+  /** Batched y = a b, as ONNX has it. */
+  MatMul: NoAttributes;
   /** Over the last axis. */
   Softmax: NoAttributes;
   LogSoftmax: NoAttributes;
   ReduceSum: { readonly axes: readonly number[]; readonly keepDims: boolean };
   ReduceSumSquare: { readonly axes: readonly number[]; readonly keepDims: boolean };
+  ReduceMax: { readonly axes: readonly number[]; readonly keepDims: boolean };
   Reshape: { readonly shape: Shape };
   Expand: { readonly shape: Shape };
   Transpose: { readonly perm: readonly number[] };
@@ -102,8 +105,10 @@ export const operators: { readonly [Op in OperatorName]: Operator<Op> } = {
     domain: "com.microsoft",
     infer: ([a, b], attributes) => [matrixProduct(need(a), need(b), attributes)],
   },
+  MatMul: { infer: ([a, b]) => [matrixProduct(need(a), need(b), { transA: false, transB: false, alpha: 1 })] },
   ReduceSum: reduction,
   ReduceSumSquare: reduction,
+  ReduceMax: reduction,
   Reshape: {
     infer: ([x], { shape }) => {
       if (elementCount(shape) !== elementCount(need(x).shape)) {

@@ -1,3 +1,4 @@
+import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import { addEmbedding, addHead, addHeads, addMlp } from "./decoder.ts";
 import { PolicyGraph } from "./policyGraph.ts";
@@ -11,6 +12,8 @@ export interface DecodeShape {
   readonly promptLength: number;
   /** Slots for the keys and values of tokens decoded so far. */
   readonly slots: number;
+  /** Whether the graph puts the new keys and values into their slot, since the caller cannot reach the buffers. */
+  readonly writesSlot: boolean;
 }
 
 /**
@@ -20,11 +23,12 @@ export interface DecodeShape {
  * Inputs: `ids` [B]; `cos`, `sin` [prompts, headDim / 2]; `prompt_mask` [prompts, 1, 1, P]; `slot_mask` [slots];
  * per layer `prompt_k`, `prompt_v` [prompts, kvHeads, P, headDim], `own_k`, `own_v` [B, kvHeads, slots, headDim].
  * Outputs: `logits` [B, vocab]; per layer `new_k`, `new_v` [B, kvHeads, headDim]. B = prompts * groupSize.
+ * With `writesSlot`: input `is_new_slot` [slots, 1]; per layer `next_own_k`, `next_own_v` in place of `new_k`, `new_v`.
  */
 export function buildDecodeStep(config: PolicyConfig, lora: LoraConfig | null, shape: DecodeShape): Graph {
   const p = new PolicyGraph("decode", config, lora);
   const { g } = p;
-  const { prompts, groupSize, promptLength, slots } = shape;
+  const { prompts, groupSize, promptLength, slots, writesSlot } = shape;
   const { layers, heads, kvHeads, headDim, rmsNormEps } = config.text;
   const batch = prompts * groupSize;
   const rowsPerKey = heads / kvHeads;
@@ -34,6 +38,7 @@ export function buildDecodeStep(config: PolicyConfig, lora: LoraConfig | null, s
   const positions = g.tensor(promptOfRow, [batch, 1]);
   const promptMask = g.input("prompt_mask", [prompts, 1, 1, promptLength]);
   const slotMask = g.input("slot_mask", [slots]);
+  const isNewSlot = writesSlot ? g.input("is_new_slot", [slots, 1], "bool") : null;
   const turn = (x: Value, count: number): Value =>
     g.reshape(g.rotary(g.reshape(x, [batch, 1, count * headDim]), positions, cos, sin, count), [batch, count, headDim]);
 
@@ -48,8 +53,10 @@ export function buildDecodeStep(config: PolicyConfig, lora: LoraConfig | null, s
     const k = turn(addHeads(p, name, "k", h), kvHeads);
     const v = g.reshape(p.linear(h, `${name}.self_attn.v_proj`), [batch, kvHeads, headDim]);
     const q = g.scale(turn(addHeads(p, name, "q", h), heads), headDim ** -0.5);
-    g.output(`new_k.${layer}`, k);
-    g.output(`new_v.${layer}`, v);
+    const newK = g.reshape(k, [batch, kvHeads, 1, headDim]);
+    const newV = g.reshape(v, [batch, kvHeads, 1, headDim]);
+    addCacheOutput(g, `k.${layer}`, newK, ownK, isNewSlot);
+    addCacheOutput(g, `v.${layer}`, newV, ownV, isNewSlot);
 
     // The rows of a group are folded into the query axis, so that its prompt is read once.
     const byRow = g.reshape(q, [batch, kvHeads, rowsPerKey, headDim]);
@@ -65,17 +72,23 @@ export function buildDecodeStep(config: PolicyConfig, lora: LoraConfig | null, s
     };
     const promptScores = g.add(g.matmul(fold(byRow), promptK, { transB: true }), promptMask);
     const ownScores = g.add(g.matmul(byRow, ownK, { transB: true }), slotMask);
-    const newK = g.reshape(k, [batch, kvHeads, 1, headDim]);
     const selfScores = g.matmul(byRow, newK, { transB: true });
     const weights = g.softmax(g.concat([unfold(promptScores), ownScores, selfScores], 3));
     const [onPrompt, onOwn, onSelf] = g.split(weights, 3, [promptLength, slots, 1]);
     if (onPrompt === undefined || onOwn === undefined || onSelf === undefined) throw new Error("internal: split");
     const fromPrompt = unfold(g.matmul(fold(onPrompt), promptV));
-    const fromSelf = g.mul(onSelf, g.reshape(v, [batch, kvHeads, 1, headDim]));
+    const fromSelf = g.mul(onSelf, newV);
     const mixed = g.add(g.add(fromPrompt, g.matmul(onOwn, ownV)), fromSelf);
     const rows = g.reshape(mixed, [batch, heads * headDim]);
     x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
   }
   g.output("logits", addHead(p, x));
   return g;
+}
+
+/** What a token adds to a cache, alone or in its slot among what is there. */
+function addCacheOutput(g: GraphBuilder, name: string, fresh: Value, own: Value, isNewSlot: Value | null): void {
+  if (isNewSlot !== null) return g.output(`next_own_${name}`, g.where(isNewSlot, fresh, own));
+  const [batch = 0, kvHeads = 0, , headDim = 0] = fresh.shape;
+  g.output(`new_${name}`, g.reshape(fresh, [batch, kvHeads, headDim]));
 }

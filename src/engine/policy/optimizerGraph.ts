@@ -24,9 +24,8 @@ export function buildAdamW(trainable: readonly TrainableSpec[], options: AdamWOp
   const g = new GraphBuilder("adamw");
   const scalar = (name: string): Value => g.input(name, []);
   const [stepSize, inverseCorrection, keep] = [scalar("step_size"), scalar("inverse_correction"), scalar("keep")];
-  const gradients = trainable.map(({ name, shape }) => g.input(`grad.${name}`, shape));
-  const squares = gradients.map((gradient) => g.sumSquares(gradient));
-  const norm = g.sqrt(squares.reduce((a, b) => g.add(a, b)));
+  const gradients = gradientInputs(g, trainable);
+  const norm = globalNorm(g, gradients);
   g.output("grad_norm", norm);
   const limit = g.div(g.constant(options.maxGradNorm), g.add(norm, g.constant(1e-6)));
   const clip = g.min(limit, g.constant(1));
@@ -44,4 +43,21 @@ export function buildAdamW(trainable: readonly TrainableSpec[], options: AdamWOp
     g.output(`new_v.${name}`, newV);
   });
   return g;
+}
+
+/** Output `grad_norm` alone, for gradients that are not in this process. */
+export function buildGradientNorm(trainable: readonly TrainableSpec[]): Graph {
+  const g = new GraphBuilder("gradient_norm");
+  g.output("grad_norm", globalNorm(g, gradientInputs(g, trainable)));
+  return g;
+}
+
+function gradientInputs(g: GraphBuilder, trainable: readonly TrainableSpec[]): readonly Value[] {
+  return trainable.map(({ name, shape }) => g.input(`grad.${name}`, shape));
+}
+
+/** Square root of the sum of all squares. */
+function globalNorm(g: GraphBuilder, gradients: readonly Value[]): Value {
+  const squares = gradients.map((gradient) => g.sumSquares(gradient));
+  return g.sqrt(squares.reduce((a, b) => g.add(a, b)));
 }

@@ -1,3 +1,4 @@
+import type { Resident } from "../runtime/device.ts";
 import type { GraphCache } from "../runtime/graphCache.ts";
 import type { CompiledGraph, Feeds } from "../runtime/session.ts";
 import type { ActivationLimits } from "./activations.ts";
@@ -59,12 +60,12 @@ export function weightFeeds(
   which: "policy" | "reference" = "policy",
   firstLayer = 0,
 ): Feeds {
-  const feeds: Record<string, Float32Array> = {};
+  const feeds: Record<string, Resident> = {};
   const base = which === "reference" && policy.reference !== null ? policy.reference : policy.checkpoint.weights;
   for (const name of graph.inputNames) {
     const known = nameInPolicy(name, firstLayer);
     const data = policy.adapters.get(known) ?? base.get(known);
-    if (data !== undefined) feeds[name] = data;
+    if (data !== undefined) feeds[name] = policy.graphs.device.resident(data);
     else if (name === "adapter_scale") feeds[name] = Float32Array.of(which === "reference" ? 0 : 1);
   }
   return feeds;

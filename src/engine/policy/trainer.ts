@@ -1,7 +1,8 @@
 import path from "node:path";
 import { elementCount } from "../graph/types.ts";
-import type { CompiledGraph, Feeds, TensorData } from "../runtime/session.ts";
-import { buildAdamW, type AdamWOptions, type TrainableSpec } from "./optimizerGraph.ts";
+import type { Device, Resident } from "../runtime/device.ts";
+import type { CompiledGraph, Feeds } from "../runtime/session.ts";
+import { buildAdamW, buildGradientNorm, type AdamWOptions, type TrainableSpec } from "./optimizerGraph.ts";
 import { tensorOf, trainableSpecs, type Policy } from "./policy.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 import { nameInPolicy } from "./segments.ts";
@@ -13,13 +14,19 @@ export interface OptimizerState {
   readonly m: ReadonlyMap<string, Float32Array>;
   readonly v: ReadonlyMap<string, Float32Array>;
   readonly options: AdamWOptions;
+  /** Where all of them are while graphs read and write them; `downloadState` brings them into the arrays. */
+  readonly device: Device;
   step: number;
 }
 
-export function createOptimizer(trainable: readonly TrainableSpec[], options: AdamWOptions): OptimizerState {
+export function createOptimizer(
+  trainable: readonly TrainableSpec[],
+  options: AdamWOptions,
+  device: Device,
+): OptimizerState {
   const zeros = (): Map<string, Float32Array> =>
     new Map(trainable.map(({ name, shape }) => [name, new Float32Array(elementCount(shape))]));
-  return { trainable, gradients: zeros(), m: zeros(), v: zeros(), options, step: 0 };
+  return { trainable, gradients: zeros(), m: zeros(), v: zeros(), options, device, step: 0 };
 }
 
 /**
@@ -32,11 +39,12 @@ export function gradientBuffers(
   firstLayer = 0,
 ): { feeds: Feeds; into: Feeds } {
   const prefix = "grad.";
-  const feeds: Record<string, TensorData> = {};
-  const into: Record<string, TensorData> = {};
+  const feeds: Record<string, Resident> = {};
+  const into: Record<string, Resident> = {};
   for (const name of graph.inputNames) {
     if (!name.startsWith(prefix)) continue;
-    const data = need(optimizer.gradients, nameInPolicy(name.slice(prefix.length), firstLayer));
+    const array = need(optimizer.gradients, nameInPolicy(name.slice(prefix.length), firstLayer));
+    const data = optimizer.device.resident(array);
     feeds[name] = data;
     into[`new_${name}`] = data;
   }
@@ -53,25 +61,23 @@ export async function applyGradients(
   learningRate: number,
   weightDecay: number,
 ): Promise<number> {
-  const { trainable, options } = optimizer;
-  const norm = gradientNorm(optimizer);
+  const { trainable, options, device } = optimizer;
+  const norm = await gradientNorm(policy, optimizer);
   if (!Number.isFinite(norm)) return norm;
   const graph = await policy.graphs.get("adamw", () => buildAdamW(trainable, options));
   const step = optimizer.step + 1;
-  const feeds: Record<string, TensorData> = {
+  const feeds: Record<string, Resident> = {
     step_size: Float32Array.of(learningRate / (1 - options.beta1 ** step)),
     inverse_correction: Float32Array.of(1 / Math.sqrt(1 - options.beta2 ** step)),
     keep: Float32Array.of(1 - learningRate * weightDecay),
   };
-  const into: Record<string, TensorData> = {};
+  const into: Record<string, Resident> = {};
   for (const { name } of trainable) {
-    const [weight, m, v] = [tensorOf(policy, name), need(optimizer.m, name), need(optimizer.v, name)];
-    Object.assign(feeds, {
-      [name]: weight,
-      [`m.${name}`]: m,
-      [`v.${name}`]: v,
-      [`grad.${name}`]: need(optimizer.gradients, name),
-    });
+    const weight = device.resident(tensorOf(policy, name));
+    const m = device.resident(need(optimizer.m, name));
+    const v = device.resident(need(optimizer.v, name));
+    const gradient = device.resident(need(optimizer.gradients, name));
+    Object.assign(feeds, { [name]: weight, [`m.${name}`]: m, [`v.${name}`]: v, [`grad.${name}`]: gradient });
     Object.assign(into, { [`new.${name}`]: weight, [`new_m.${name}`]: m, [`new_v.${name}`]: v });
   }
   const { grad_norm } = await graph.run(feeds, into);
@@ -81,7 +87,14 @@ export async function applyGradients(
 }
 
 export function clearGradients(optimizer: OptimizerState): void {
-  for (const gradient of optimizer.gradients.values()) gradient.fill(0);
+  for (const gradient of optimizer.gradients.values()) optimizer.device.zero(gradient);
+}
+
+/** Brings what training has changed on the device into the arrays: before they are saved, or read in any other way. */
+export async function downloadState(policy: Policy, optimizer: OptimizerState): Promise<void> {
+  const { trainable, gradients, m, v, device } = optimizer;
+  for (const { name } of trainable) await device.download(tensorOf(policy, name));
+  for (const arrays of [gradients, m, v]) for (const array of arrays.values()) await device.download(array);
 }
 
 /** Optimizer state and float32 master weights: what an exact resume needs beside the checkpoint's rounded weights. */
@@ -111,7 +124,13 @@ export async function loadTrainingState(dir: string, policy: Policy, optimizer: 
 
 const stateFile = "trainer.safetensors";
 
-function gradientNorm(optimizer: OptimizerState): number {
+async function gradientNorm(policy: Policy, optimizer: OptimizerState): Promise<number> {
+  const { trainable, device } = optimizer;
+  if (device.hasOwnMemory) {
+    const graph = await policy.graphs.get("gradient_norm", () => buildGradientNorm(trainable));
+    const { grad_norm } = await graph.run(gradientBuffers(optimizer, graph).feeds);
+    return Number(grad_norm?.[0]);
+  }
   let sum = 0;
   for (const gradient of optimizer.gradients.values()) for (const x of gradient) sum += x * x;
   return Math.sqrt(sum);

@@ -6,6 +6,8 @@ import { masked } from "../policy/policyGraph.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
 import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
 import { completionRotary } from "../policy/rotary.ts";
+import type { Device, Resident } from "../runtime/device.ts";
+import type { TensorData } from "../runtime/session.ts";
 import { chooseToken, seededRandom, topTokens, type ChoiceOptions, type TopToken } from "./tokenChoice.ts";
 
 export interface GroupRequest {
@@ -46,6 +48,8 @@ export interface Completion {
   };
 }
 
+type Outputs = Readonly<Record<string, TensorData>>;
+
 /** Slots for decoded tokens grow by this much at a time, so that short completions pay for short attention. */
 const slotBucket = 32;
 const padBucket = 64;
@@ -69,13 +73,17 @@ export async function sampleGroups(
     cache: await prefillAll(policy, requests),
     own: { slots: 0, feeds: {} },
   };
-  for (let position = 0; position < maxCompletionLength; position++) {
-    if (signal?.aborted === true) break;
-    if (position === batch.own.slots) batch = widen(policy, withoutFinished(policy, batch));
-    const logits_B_V = await decodeStep(policy, batch, position);
-    takeTokens(policy, batch.rows, logits_B_V, options);
-    onToken?.(byPrompt(rows, groupSize));
-    if (batch.rows.every(isFinished)) break;
+  try {
+    for (let position = 0; position < maxCompletionLength; position++) {
+      if (signal?.aborted === true) break;
+      if (position === batch.own.slots) batch = await withMoreSlots(policy, batch);
+      const logits_B_V = await decodeStep(policy, batch, position);
+      takeTokens(policy, batch.rows, logits_B_V, options);
+      onToken?.(byPrompt(rows, groupSize));
+      if (batch.rows.every(isFinished)) break;
+    }
+  } finally {
+    for (const array of cachesOf(batch)) policy.graphs.device.release(array);
   }
   return byPrompt(rows, groupSize).map((group) => group.map(completionOf));
 }
@@ -117,6 +125,21 @@ interface OwnCache {
 
 function isFinished(row: Row): boolean {
   return row.finishReason !== null;
+}
+
+/** Arrays that the device may have copies of from token to token. */
+function cachesOf({ cache, own }: Batch): Float32Array[] {
+  return [...Object.values(cache.feeds), ...Object.values(own.feeds)];
+}
+
+/** Room for `slotBucket` more tokens of the rows that still go on; rearranged in this process, wherever it is computed. */
+async function withMoreSlots(policy: Policy, batch: Batch): Promise<Batch> {
+  const { device } = policy.graphs;
+  for (const array of Object.values(batch.own.feeds)) await device.download(array);
+  const next = widen(policy, withoutFinished(policy, batch));
+  const kept = new Set(cachesOf(next));
+  for (const array of cachesOf(batch)) if (!kept.has(array)) device.release(array);
+  return next;
 }
 
 /** Prompts whose completions have all ended are let go: long answers do not pay for short ones. */
@@ -231,21 +254,40 @@ function widen(policy: Policy, batch: Batch): Batch {
 
 async function decodeStep(policy: Policy, batch: Batch, position: number): Promise<Float32Array> {
   const { requests, groupSize, rows, cache, own } = batch;
-  const { kvHeads, headDim, layers } = policy.config.text;
-  const shape = { prompts: requests.length, groupSize, promptLength: cache.promptLength, slots: own.slots };
+  const { device } = policy.graphs;
+  const { promptLength } = cache;
+  const writesSlot = device.hasOwnMemory;
+  const shape = { prompts: requests.length, groupSize, promptLength, slots: own.slots, writesSlot };
   const key = `decode/${shape.prompts}/${groupSize}/${shape.promptLength}/${own.slots}`;
   const graph = await policy.graphs.get(key, () => buildDecodeStep(policy.config, policy.lora, shape));
   const rotaries = requests.map(({ prompt }) => completionRotary(prompt.lastPosition + position, 1, policy.config));
   const slotMask = new Float32Array(own.slots).fill(masked, position);
-  const outputs = await graph.run({
+  const ownFeeds = residents(device, own.feeds);
+  const feeds = {
     ...weightFeeds(policy, graph),
-    ...cache.feeds,
-    ...own.feeds,
+    ...residents(device, cache.feeds),
+    ...ownFeeds,
+    ...(writesSlot ? { is_new_slot: Uint8Array.from(slotMask, (_, slot) => Number(slot === position)) } : {}),
     ids: BigInt64Array.from(rows, (row) => BigInt(row.input)),
     cos: concatenated(rotaries.map((r) => r.cos)),
     sin: concatenated(rotaries.map((r) => r.sin)),
     slot_mask: slotMask,
-  });
+  };
+  const into = Object.fromEntries(Object.entries(ownFeeds).map(([name, cached]) => [`next_${name}`, cached]));
+  const outputs = await graph.run(feeds, writesSlot ? into : {});
+  if (!writesSlot) writeSlot(policy, batch, position, outputs);
+  const { logits } = outputs;
+  if (!(logits instanceof Float32Array)) throw new Error("internal: logits missing");
+  return logits;
+}
+
+function residents(device: Device, arrays: Readonly<Record<string, Float32Array>>): Record<string, Resident> {
+  return Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, device.resident(array)]));
+}
+
+/** Puts a token's keys and values, as the graph has given them, among those of its completion. */
+function writeSlot(policy: Policy, { rows, own }: Batch, position: number, outputs: Outputs): void {
+  const { kvHeads, headDim, layers } = policy.config.text;
   for (let layer = 0; layer < layers; layer++) {
     for (const kind of ["k", "v"]) {
       const fresh = outputs[`new_${kind}.${layer}`];
@@ -256,9 +298,6 @@ async function decodeStep(policy: Policy, batch: Batch, position: number): Promi
       }
     }
   }
-  const { logits } = outputs;
-  if (!(logits instanceof Float32Array)) throw new Error("internal: logits missing");
-  return logits;
 }
 
 function takeTokens(policy: Policy, rows: readonly Row[], logits_B_V: Float32Array, options: SamplerOptions): void {

@@ -1,4 +1,7 @@
 import fs from "node:fs/promises";
+import { providers } from "../../protocol/device.ts";
+import type { RunRecord } from "../../protocol/records.ts";
+import type { RunSpec } from "../../protocol/spec.ts";
 import type { RunFolder } from "../store/runFolder.ts";
 import type { Backend } from "./backend.ts";
 import type { RunEvents } from "./events.ts";
@@ -74,6 +77,12 @@ async function isTextOf(file: string, text: string): Promise<boolean> {
   return (await fs.readFile(file, "utf8").catch(() => null)) === text;
 }
 
+/** A run goes on where it was begun: another device rounds otherwise. */
+function onRecordedDevice({ spec, device }: RunRecord): RunSpec {
+  const provider = providers.find((name) => name === device.provider);
+  return provider === undefined ? spec : { ...spec, policy: { ...spec.policy, device: provider } };
+}
+
 async function train(params: TrainingParams, reporter: RunReporter): Promise<void> {
   const { folder, backend, stop, cacheDir, ffmpegPath, threads } = params;
   const { spec, baseDir, seed } = folder.record;
@@ -87,7 +96,8 @@ async function train(params: TrainingParams, reporter: RunReporter): Promise<voi
   const start = await session.goBack();
   const { checkpointDir } = start;
   if (spec.method === "grpo") await openRewards(params, start.progress.step, reporter);
-  const info = await backend.open({ spec, baseDir, checkpointDir, cacheDir, ffmpegPath, threads });
+  const toOpen = onRecordedDevice(folder.record);
+  const info = await backend.open({ spec: toOpen, baseDir, checkpointDir, cacheDir, ffmpegPath, threads });
   await folder.completeRecord(info);
 
   let { progress } = start;

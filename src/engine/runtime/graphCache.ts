@@ -1,4 +1,5 @@
 import type { Graph } from "../graph/types.ts";
+import { createDevice, type Device } from "./device.ts";
 import { CompiledGraph, type SessionOptions } from "./session.ts";
 
 /**
@@ -6,11 +7,14 @@ import { CompiledGraph, type SessionOptions } from "./session.ts";
  * owner: nobody else releases them.
  */
 export class GraphCache {
+  /** What the graphs are computed on, and what stays there. */
+  readonly device: Device;
   readonly #options: SessionOptions;
   readonly #capacity: number;
   readonly #graphs = new Map<string, CompiledGraph>();
 
   constructor(options: SessionOptions, capacity = 24) {
+    this.device = createDevice(options.provider ?? "cpu");
     this.#options = options;
     this.#capacity = capacity;
   }
@@ -35,5 +39,6 @@ export class GraphCache {
   async dispose(): Promise<void> {
     for (const graph of this.#graphs.values()) await graph.release();
     this.#graphs.clear();
+    await this.device.dispose();
   }
 }

@@ -5,21 +5,19 @@ import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { DoctorCheck } from "../../protocol/messages.ts";
 import { policySizes, policySizeText } from "../embedded/policySizes.ts";
+import type { ProvidersInfo } from "../runtime/providers.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
+import { probeArgument } from "./backendArguments.ts";
 import { enginePrograms } from "./engineFiles.ts";
 import type { EngineSettings } from "./launcher.ts";
 import { videoRftVersion } from "./version.ts";
-
-/** What `backend.cjs --probe` prints as JSON. */
-export interface DeviceProbe {
-  readonly onnxruntime: string;
-  readonly providers: readonly { readonly name: string; readonly isUsed: boolean; readonly reason: string }[];
-}
 
 const gigabyte = 1e9;
 const leastFreeBytes = 2 * gigabyte;
 const leastMemoryBytes = 4 * gigabyte;
 const commandTimeoutMs = 20_000;
+/** Each provider is tried, a software adapter for some seconds. */
+const probeTimeoutMs = 150_000;
 
 /**
  * Looks at what a run needs. A check that is not ok says how to mend it; what is optional is ok when it is missing, and
@@ -46,24 +44,26 @@ function checkVersions(): DoctorCheck[] {
 async function checkDevice(engineDir: string): Promise<DoctorCheck[]> {
   const program = enginePrograms(engineDir).backend;
   const env = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
-  const answer = await runProgram(process.execPath, [program, "--probe"], env);
+  const answer = await runProgram(process.execPath, [program, probeArgument], env, probeTimeoutMs);
   const cpu = `${os.cpus()[0]?.model.trim() ?? "unknown CPU"}, ${os.availableParallelism()} threads`;
   if (!answer.ok) {
     const fix = "Install the dependencies again (npm ci), or the extension's package for this platform.";
     return [{ name: "onnxruntime", ok: false, detail: `it cannot be loaded: ${answer.reason}`, fix }];
   }
   // SAFETY: printed by our own program, built beside this one.
-  const probe = JSON.parse(answer.stdout) as DeviceProbe;
+  const probe = JSON.parse(answer.stdout) as ProvidersInfo;
   const used = probe.providers.find((provider) => provider.isUsed);
   return [
     {
       name: "onnxruntime",
       ok: used !== undefined,
-      detail: `version ${probe.onnxruntime}, computes on ${used?.name ?? "nothing"} (${cpu})`,
+      detail: `version ${probe.onnxruntime}, "device": "auto" computes on ${used?.name ?? "nothing"} (${cpu})`,
     },
-    ...probe.providers
-      .filter((provider) => !provider.isUsed)
-      .map((provider) => ({ name: `provider ${provider.name}`, ok: true, detail: `not used: ${provider.reason}` })),
+    ...probe.providers.map(({ name, isUsed, reason }) => ({
+      name: `provider ${name}`,
+      ok: true, // none is a failure: the CPU is always there
+      detail: `${isUsed ? "used" : "not used"}: ${reason}`,
+    })),
   ];
 }
 
@@ -135,17 +135,17 @@ function inGigabytes(bytes: number): string {
 
 type Answer = { readonly ok: true; readonly stdout: string } | { readonly ok: false; readonly reason: string };
 
-function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Answer> {
+function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  timeout = commandTimeoutMs,
+): Promise<Answer> {
   return new Promise((resolve) => {
-    execFile(
-      program,
-      [...args],
-      { env, timeout: commandTimeoutMs, windowsHide: true, encoding: "utf8" },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve({ ok: true, stdout });
-        const said = stderr.split("\n").find((line) => /Error|error/.test(line)) ?? error.message;
-        resolve({ ok: false, reason: said.trim() });
-      },
-    );
+    execFile(program, [...args], { env, timeout, windowsHide: true, encoding: "utf8" }, (error, stdout, stderr) => {
+      if (error === null) return resolve({ ok: true, stdout });
+      const said = stderr.split("\n").find((line) => /Error|error/.test(line)) ?? error.message;
+      resolve({ ok: false, reason: said.trim() });
+    });
   });
 }

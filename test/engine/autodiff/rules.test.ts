@@ -87,6 +87,15 @@ const cases: { readonly [Op in OperatorName]?: readonly Case[] } = {
       build: two((g, a, b) => g.matmul(a, b, { transA, transB, alpha: 0.5 })),
     })),
   ),
+  MatMul: [
+    {
+      shapes: [
+        [2, 2, 3],
+        [3, 4],
+      ],
+      build: two((g, a, b) => g.plainMatmul(a, b)),
+    },
+  ],
   Softmax: [{ shapes: [[2, 4]], build: one((g, x) => g.softmax(x)) }],
   LogSoftmax: [{ shapes: [[2, 4]], build: one((g, x) => g.logSoftmax(x)) }],
   ReduceSum: [
@@ -94,6 +103,13 @@ const cases: { readonly [Op in OperatorName]?: readonly Case[] } = {
     { shapes: [[2, 3]], build: one((g, x) => g.reduceSum(x, [1])) },
   ],
   ReduceSumSquare: [{ shapes: [[2, 3]], build: one((g, x) => g.sumSquares(x)) }],
+  ReduceMax: [
+    {
+      shapes: [[2, 3]],
+      build: one((g, x) => g.reduceMax(g.add(x, g.tensor(Float32Array.of(0, 5, -5, 5, -5, 0), [2, 3])), [1])),
+    },
+    { shapes: [[2]], build: one((g, x) => g.reduceMax(g.concat([x, x], 0), [0])) }, // equal ones share it
+  ],
   Reshape: [{ shapes: [[2, 3]], build: one((g, x) => g.reshape(x, [3, 2])) }],
   Expand: [{ shapes: [[2, 1, 3]], build: one((g, x) => g.expand(x, [4, 2, 2, 3])) }],
   Transpose: [{ shapes: [[2, 3, 4]], build: one((g, x) => g.transpose(x, [2, 0, 1])) }],

@@ -5,9 +5,10 @@ import { after, before, test } from "node:test";
 import { createEmbeddedBackend } from "../../../src/engine/embedded/embeddedBackend.ts";
 import { readCheckpoint } from "../../../src/engine/policy/checkpoint.ts";
 import type { Backend, SampledGroup, SampleParams, UpdateResult } from "../../../src/engine/run/backend.ts";
+import { UserError } from "../../../src/protocol/errors.ts";
 import type { RunSpec, RunSpecInput } from "../../../src/protocol/spec.ts";
 import { checkpointDir } from "../policy/tinyPolicy.ts";
-import { different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
+import { cpuOnly, different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
 
 let workspace: RealWorkspace;
 before(async () => {
@@ -206,7 +207,7 @@ test("SFT teaches a target, and goes on the same from a checkpoint", async () =>
 });
 
 test("what the backend tells of itself", async () => {
-  const full = createEmbeddedBackend();
+  const full = createEmbeddedBackend(cpuOnly);
   const info = await full.open(openParams(realSpec(), null));
   assert.deepEqual([info.provider, info.trainableParameters], ["cpu", info.parameters]);
   assert.match(info.policyHash, /^[0-9a-f]{64}$/);
@@ -214,12 +215,28 @@ test("what the backend tells of itself", async () => {
   await full.close();
   await full.close();
   await assert.rejects(full.sample(sampleParams([])), /the backend is not open/);
-  const lora = createEmbeddedBackend();
+  const lora = createEmbeddedBackend(cpuOnly);
   const small = await lora.open(openParams(realSpec({ policy: adapted }), null));
   assert.equal(small.parameters, info.parameters);
   // q, k, v and o of two layers: rank * (in + out).
   assert.equal(small.trainableParameters, 2 * 4 * (32 + 32 + 32 + 8 + 32 + 8 + 32 + 32));
   await lora.close();
+});
+
+test("a device that is named and cannot be had ends the opening, before weights are read", async () => {
+  for (const device of ["cuda", "webgpu"] as const) {
+    const backend = createEmbeddedBackend(cpuOnly);
+    const spec = realSpec({ policy: { ...adapted, device, model: "absent" } });
+    await assert.rejects(backend.open(openParams(spec, null)), (error) => {
+      assert.ok(UserError.is(error, "unsupported"));
+      assert.match(error.message, new RegExp(`cannot be computed on ${device} here: no test has ${device}`));
+      return true;
+    });
+  }
+  const backend = createEmbeddedBackend(cpuOnly);
+  const info = await backend.open(openParams(realSpec({ policy: { ...adapted, device: "auto" } }), null));
+  assert.equal(info.provider, "cpu", "what is recorded is what was used");
+  await backend.close();
 });
 
 interface StepResult {
@@ -273,7 +290,7 @@ function openParams(spec: RunSpec, checkpointDir: string | null) {
 }
 
 async function openBackend(spec: RunSpec, checkpointDir: string | null): Promise<Backend> {
-  const backend = createEmbeddedBackend();
+  const backend = createEmbeddedBackend(cpuOnly);
   await backend.open(openParams(spec, checkpointDir));
   return backend;
 }

@@ -15,7 +15,7 @@ import { RunFolder } from "../../../src/engine/store/runFolder.ts";
 import { readMetrics } from "../../../src/engine/store/readRun.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
 import type { RunSpecInput } from "../../../src/protocol/spec.ts";
-import { different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
+import { cpuOnly, different, filesIn, makeRealWorkspace, realSpec, type RealWorkspace } from "./realRun.ts";
 import { scorerOf } from "../run/fixtures.ts";
 
 /** This file is its own child: a process that trains with the real policy and tells where it is, until it is killed. */
@@ -124,7 +124,7 @@ async function trainAsChild({ dir, runDir, kind }: ChildTask): Promise<void> {
   const sign = (): void => void process.send?.("alive");
   await runTraining({
     folder,
-    backend: withReadableAnswers(createEmbeddedBackend()),
+    backend: withReadableAnswers(createEmbeddedBackend(cpuOnly)),
     scorer: scorerOf(folder.record.spec, dir),
     cacheDir: path.join(dir, "cache"),
     ffmpegPath: null,

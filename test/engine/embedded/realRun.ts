@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { ProviderTrials } from "../../../src/engine/runtime/chooseProvider.ts";
 import { locateFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
 import { validateSpec, type RunSpec, type RunSpecInput } from "../../../src/protocol/spec.ts";
 import { checkpointDir } from "../policy/tinyPolicy.ts";
@@ -30,11 +31,17 @@ export async function makeRealWorkspace(): Promise<RealWorkspace> {
   return { dir, videos: { first, second, broken: at("broken.mp4") } };
 }
 
+/** A machine without a graphics card. */
+export const cpuOnly: ProviderTrials = {
+  attempt: (provider) => Promise.resolve({ ok: false, reason: `no test has ${provider}`, fix: "None." }),
+  isWorthTrying: () => true,
+};
+
 export function realSpec(change: Partial<RunSpecInput> = {}): RunSpec {
   const dataset = { task: "temporal-grounding", format: "charades-sta", videos: "videos" } as const;
   const input: RunSpecInput = {
     name: "real",
-    policy: { model: "policy", training: "full", dtype: "float32" },
+    policy: { model: "policy", training: "full", dtype: "float32", device: "cpu" },
     video: { fps: 2, minFrames: 2, maxFrames: 4, maxPixels: 8 * 784 },
     data: [{ ...dataset, id: "grounding", path: "train.json" }],
     rewards: [{ name: "format" }, { name: "tiou" }],

@@ -104,7 +104,7 @@ export function tinySpec(model: string, change: TinySpec = {}): RunSpec {
   const rewards = [{ name: "format" } as const];
   const result = validateSpec({
     name: "tiny",
-    policy: { dtype: "float32", ...policy, model },
+    policy: { dtype: "float32", device: "cpu", ...policy, model },
     data: [data],
     rewards,
     ...rest,

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import type {
   Backend,
+  OpenBackend,
   PromptRequest,
   SampleParams,
   SampledCompletion,
@@ -11,6 +12,7 @@ import type {
   UpdateParams,
   UpdateResult,
 } from "../../../src/engine/run/backend.ts";
+import type { DeviceChoice } from "../../../src/protocol/device.ts";
 import type { SeenVideo } from "../../../src/protocol/records.ts";
 import { createUniform } from "../../../src/engine/metrics/random.ts";
 
@@ -42,7 +44,11 @@ export class BanditBackend implements Backend {
   /** Answered in place of the real loss, to see what a run does then. */
   lossOverride: number | null = null;
 
-  async open(params: { checkpointDir: string | null }) {
+  /** The device that each opening asked for. */
+  readonly devices: DeviceChoice[] = [];
+
+  async open(params: Pick<OpenBackend, "checkpointDir" | "spec">) {
+    this.devices.push(params.spec.policy.device);
     this.calls.push(`open ${params.checkpointDir === null ? "model" : path.basename(params.checkpointDir)}`);
     if (params.checkpointDir !== null) {
       // SAFETY: written by save.

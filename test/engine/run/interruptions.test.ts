@@ -64,6 +64,7 @@ test("a stop ends after the step at hand with a checkpoint, and resuming ends li
   const resumed = new BanditBackend();
   await resumeRun(workspace, stopped, { backend: resumed });
   assert.equal(resumed.calls[0], "open step-000003");
+  assert.deepEqual([backend.devices, resumed.devices], [["auto"], ["cpu"]], "it goes on where it was begun");
   const whole = path.join(workspace.dir, "runs", "whole");
   await startRun(workspace, whole);
   assert.deepEqual(different(lastingFiles(stopped), lastingFiles(whole)), []);

@@ -1,6 +1,4 @@
-import { describeProviders } from "../../../src/engine/runtime/providers.ts";
-import { serveBackend } from "../../../src/engine/server/backendProcess.ts";
+import { runBackendProgram } from "../../../src/engine/server/backendProgram.ts";
 import { createScriptedBackend } from "./scriptedBackend.ts";
 
-if (process.argv.includes("--probe")) process.stdout.write(`${JSON.stringify(describeProviders())}\n`);
-else serveBackend(() => Promise.resolve(createScriptedBackend()));
+runBackendProgram(() => Promise.resolve(createScriptedBackend()));
