@@ -28,6 +28,7 @@ import { isVisionFixed, type Policy } from "../policy/policy.ts";
 import { createVisualStore } from "../policy/visualStore.ts";
 import { applyGradients, clearGradients } from "../policy/trainer.ts";
 import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
+import { computeKvAfterShown, type ShownKv } from "../policy/shownKv.ts";
 import { sampleGroups, type Completion, type GroupRequest } from "../rollout/sampler.ts";
 import { onnxruntimeVersion } from "../runtime/session.ts";
 import { accumulateTarget, type SftTarget } from "../sft/sftStep.ts";
@@ -46,6 +47,8 @@ interface Opened extends OpenedPolicy {
    * where training changes it.
    */
   readonly visualsOfStep: Policy["visualCache"];
+  /** For questions on one clip; between two updates, as above. */
+  readonly shown: ShownKv;
 }
 
 /** What `update` needs of a group that `sample` drew. */
@@ -103,6 +106,7 @@ async function open(params: OpenBackend): Promise<Opened> {
     policyHash,
     clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video, pixelFactor: pixelFactorOf(policy.config) }),
     visualsOfStep: new Map(),
+    shown: { last: null },
   };
 }
 
@@ -130,7 +134,9 @@ async function sample(opened: Opened, params: SampleParams, kept: Map<string, Ke
   });
   const requests: Required<GroupRequest>[] = [];
   for (const { request, prompt } of ready) {
-    const kv = await computePromptKv(policy, prompt, { keepsHandedOn: params.forTraining });
+    const kv = await (params.forTraining
+      ? computePromptKv(policy, prompt, { keepsHandedOn: true })
+      : computeKvAfterShown(policy, prompt, opened.shown));
     requests.push({ prompt, seed: request.seed, kv });
   }
   const options = { ...params.sampling, groupSize: params.groupSize };
@@ -274,12 +280,13 @@ function targetTokens({ policy, params }: Opened, text: string): Int32Array {
 
 /** A step whose loss is not finite changes nothing; the run sees it in the result and stops. */
 async function applyOrClear(
-  { policy, optimizer, visualsOfStep }: Opened,
+  { policy, optimizer, visualsOfStep, shown }: Opened,
   loss: number,
   learningRate: number,
   weightDecay: number,
 ): Promise<number> {
   visualsOfStep.clear();
+  shown.last = null;
   const norm = Number.isFinite(loss) ? await applyGradients(policy, optimizer, learningRate, weightDecay) : NaN;
   if (!Number.isFinite(norm)) clearGradients(optimizer);
   return norm;
