@@ -4,11 +4,11 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { performance } from "node:perf_hooks";
 import { validateSpec } from "../../src/protocol/spec.ts";
 import { spawnBackend, type BackendClient } from "../../src/engine/run/backendClient.ts";
 import { locateFfmpeg, runFfmpeg } from "../../src/engine/video/ffmpeg.ts";
 import { openClip } from "../../src/engine/video/frameCache.ts";
+import { summary, timed } from "./timing.ts";
 
 const rounds = 5;
 const filmSec = 30;
@@ -101,16 +101,4 @@ function makeSpec() {
   });
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
   return checked.spec;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
-
-function summary(valuesMs: readonly number[]): string {
-  const sorted = [...valuesMs].sort((a, b) => a - b);
-  const text = (value: number | undefined): string => `${Math.round(value ?? NaN)} ms`;
-  return `${text(sorted[Math.floor(sorted.length / 2)])} (${text(sorted[0])} to ${text(sorted.at(-1))})`;
 }

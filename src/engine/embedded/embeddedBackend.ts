@@ -29,6 +29,7 @@ import { isVisionFixed, type Policy } from "../policy/policy.ts";
 import { createVisualStore } from "../policy/visualStore.ts";
 import { applyGradients, clearGradients, downloadState } from "../policy/trainer.ts";
 import { computePromptKv, type PromptKv } from "../policy/promptKv.ts";
+import { computeKvAfterShown, type ShownKv } from "../policy/shownKv.ts";
 import { sampleGroups, type Completion, type GroupRequest } from "../rollout/sampler.ts";
 import { chooseProvider, type ProviderTrials } from "../runtime/chooseProvider.ts";
 import { onnxruntimeVersion } from "../runtime/session.ts";
@@ -49,6 +50,8 @@ interface Opened extends OpenedPolicy {
    * where training changes it.
    */
   readonly visualsOfStep: Policy["visualCache"];
+  /** For questions on one clip; between two updates, as above. */
+  readonly shown: ShownKv;
 }
 
 /** What `update` needs of a group that `sample` drew. */
@@ -113,6 +116,7 @@ async function open(params: OpenBackend, trials: ProviderTrials): Promise<Opened
     policyHash,
     clips: createClipLoader({ ffmpeg, cacheDir, video: spec.video, pixelFactor: pixelFactorOf(policy.config) }),
     visualsOfStep: new Map(),
+    shown: { last: null },
   };
 }
 
@@ -147,7 +151,9 @@ async function sample(
     if (ready === undefined || "code" in ready || signal?.aborted === true) continue;
     const { prompt, decodeSec } = ready;
     const seen = { key, video: seenVideo(prompt), promptTokens: prompt.ids.length };
-    const kv = await computePromptKv(policy, prompt, { keepsHandedOn: params.forTraining });
+    const kv = await (params.forTraining
+      ? computePromptKv(policy, prompt, { keepsHandedOn: true })
+      : computeKvAfterShown(policy, prompt, opened.shown));
     begun.push({ ...seen, prompt, decodeSec, seed, kv });
   }
   const onToken = progressTeller(begun.map(watchedOf), policy.tokenizer, watch);
@@ -304,12 +310,13 @@ function targetTokens({ policy, params }: Opened, text: string): Int32Array {
 
 /** A step whose loss is not finite changes nothing; the run sees it in the result and stops. */
 async function applyOrClear(
-  { policy, optimizer, visualsOfStep }: Opened,
+  { policy, optimizer, visualsOfStep, shown }: Opened,
   loss: number,
   learningRate: number,
   weightDecay: number,
 ): Promise<number> {
   visualsOfStep.clear();
+  shown.last = null;
   const norm = Number.isFinite(loss) ? await applyGradients(policy, optimizer, learningRate, weightDecay) : NaN;
   if (!Number.isFinite(norm)) clearGradients(optimizer);
   return norm;

@@ -24,6 +24,8 @@ export interface PromptLayers {
   readonly layers: number;
   /** Whether the decoder ends with them: then the last layer computes only keys and values, since nobody reads its output. */
   readonly isLast: boolean;
+  /** Keys and values by layer of tokens that stand before these, each [kvHeads, B, headDim]; none when these are the first. */
+  readonly before?: readonly LayerCache[];
 }
 
 /**
@@ -34,14 +36,14 @@ export interface PromptLayers {
 export function addPromptLayers(
   p: PolicyGraph,
   { embeddings, deepstack }: PromptEmbedding,
-  { layers, isLast }: PromptLayers,
+  { layers, isLast, before = [] }: PromptLayers,
 ): { readonly caches: readonly LayerCache[]; readonly hidden: Value } {
   if (layers === 0) return { caches: [], hidden: embeddings };
   const { g } = p;
   const { headDim, heads, kvHeads, rmsNormEps } = p.config.text;
   const length = embeddings.shape[0] ?? 0;
   const rotary = addRotaryInputs(p, "prompt", 1, length);
-  const chunks = attentionChunks(p, length);
+  const chunks = attentionChunks(p, length, before[0]?.k.shape[1] ?? 0);
   const rowsPerKey = heads / kvHeads;
   const caches: LayerCache[] = [];
   let x = embeddings;
@@ -54,7 +56,9 @@ export function addPromptLayers(
     caches.push({ k, v });
     if (isLast && layer === layers - 1) break;
     const q = perHead(rotary(addHeads(p, name, "q", h), heads), heads);
-    const attended = attendCausally(g, g.reshape(q, [kvHeads, rowsPerKey, length, headDim]), k, v, chunks);
+    const earlier = before[layer];
+    const [allK, allV] = earlier === undefined ? [k, v] : [g.concat([earlier.k, k], 1), g.concat([earlier.v, v], 1)];
+    const attended = attendCausally(g, g.reshape(q, [kvHeads, rowsPerKey, length, headDim]), allK, allV, chunks);
     const rows = g.reshape(g.transpose(attended, [2, 0, 1, 3]), [length, heads * headDim]);
     x = addMlp(p, name, g.add(x, p.linear(rows, `${name}.self_attn.o_proj`)));
     const features = deepstack[layer];
@@ -178,17 +182,20 @@ function addRotaryInputs(p: PolicyGraph, name: string, rows: number, length: num
 
 /** Query rows start … end - 1 of the prompt, which see the keys before `end` through a mask [end - start, end]. */
 interface AttentionChunk {
+  /** Rows of queries. */
   readonly start: number;
   readonly end: number;
+  /** Keys that the last of them sees, those of what stands before included. */
+  readonly keys: number;
   readonly mask: Value;
 }
 
 /** The masks are as large as the scores of a head, so all layers of a graph share them. */
-function attentionChunks(p: PolicyGraph, length: number): readonly AttentionChunk[] {
+function attentionChunks(p: PolicyGraph, length: number, before: number): readonly AttentionChunk[] {
   return Array.from({ length: Math.ceil(length / attentionChunk) }, (_, i) => {
     const start = i * attentionChunk;
     const end = Math.min(length, start + attentionChunk);
-    return { start, end, mask: causalMask(p, start, end) };
+    return { start, end, keys: before + end, mask: causalMask(p, before + start, before + end) };
   });
 }
 
@@ -200,13 +207,13 @@ function attendCausally(g: GraphBuilder, q: Value, k: Value, v: Value, chunks: r
     2,
     chunks.map(({ start, end }) => end - start),
   );
-  const outs = chunks.map(({ start, end, mask }, i) => {
+  const outs = chunks.map(({ start, end, keys, mask }, i) => {
     const rows = end - start;
     const queries = parts[i];
     if (queries === undefined) throw new Error("internal: query split");
     const folded = g.reshape(queries, [kvHeads, rowsPerKey * rows, headDim]);
-    const scores = { value: mask, scoreShape: [kvHeads, rowsPerKey, rows, end] };
-    const out = attend(g, folded, g.slice(k, 1, 0, end), g.slice(v, 1, 0, end), headDim ** -0.5, scores);
+    const scores = { value: mask, scoreShape: [kvHeads, rowsPerKey, rows, keys] };
+    const out = attend(g, folded, g.slice(k, 1, 0, keys), g.slice(v, 1, 0, keys), headDim ** -0.5, scores);
     return g.reshape(out, [kvHeads, rowsPerKey, rows, headDim]);
   });
   return g.concat(outs, 2);

@@ -25,6 +25,8 @@ export interface PromptShape {
   readonly visualTokens: number;
   /** Patch grids when the vision tower is part of the graph, as where it is trained; null when `visual` is an input. */
   readonly visionGrids: readonly Grid[] | null;
+  /** Tokens that stand before these, whose keys and values are inputs; none when it is not said. */
+  readonly before?: number;
 }
 
 /** A part of the prompt's way through the policy that is one graph. */
@@ -32,8 +34,9 @@ export interface PromptPart {
   /** Number in the policy of its first layer; no part of the graph. */
   readonly first: number;
   readonly length: number;
+  readonly before: number;
   /** Of the part that begins with tokens; null for those that go on from hidden states. */
-  readonly embedding: Omit<PromptShape, "length"> | null;
+  readonly embedding: Pick<PromptShape, "visualTokens" | "visionGrids"> | null;
   readonly layers: number;
   /** How many features are added to hidden states (deepstack), one a layer: in this part, or after an embedding alone. */
   readonly features: number;
@@ -44,16 +47,17 @@ export interface PromptPart {
 /** All in one graph, or, of several segments, the embedding in one (with the vision tower, if it is trained) and each segment in its own. */
 export function promptParts(
   { text, vision }: PolicyConfig,
-  { length, ...embedding }: PromptShape,
+  { length, before = 0, ...embedding }: PromptShape,
   segments: readonly Segment[],
 ): readonly PromptPart[] {
   // Nobody reads what the last layer puts out, features included.
   const features = embedding.visualTokens === 0 ? 0 : Math.min(vision.deepstackBlocks.length, text.layers - 1);
-  if (segments.length === 1) return [{ first: 0, length, embedding, layers: text.layers, features, isLast: true }];
+  const whole = { first: 0, length, before, embedding };
+  if (segments.length === 1) return [{ ...whole, layers: text.layers, features, isLast: true }];
   return [
-    { first: 0, length, embedding, layers: 0, features, isLast: false },
+    { ...whole, layers: 0, features, isLast: false },
     ...segments.map(({ first, count }) => ({
-      ...{ first, length, embedding: null, layers: count },
+      ...{ first, length, before, embedding: null, layers: count },
       features: Math.max(0, Math.min(features - first, count)),
       isLast: first + count === text.layers,
     })),
@@ -61,15 +65,16 @@ export function promptParts(
 }
 
 /** Parts of one key have one graph. */
-export function promptPartKey({ length, embedding, layers, features, isLast }: PromptPart): string {
+export function promptPartKey({ length, before, embedding, layers, features, isLast }: PromptPart): string {
   const grids = embedding?.visionGrids?.map(({ t, h, w }) => `${t}x${h}x${w}`) ?? [];
   const begin = embedding === null ? "hidden" : ["ids", embedding.visualTokens, ...grids].join("/");
-  return `${length}/${begin}/${layers}/${features}/${isLast ? "last" : "inner"}`;
+  return `${before === 0 ? "" : `${before}+`}${length}/${begin}/${layers}/${features}/${isLast ? "last" : "inner"}`;
 }
 
 /**
  * *Prefill* of a part. Inputs are those of `addPromptEmbedding` and `visual` for the part that begins with tokens, else
- * `hidden` and `feature.<layer>` [P, hidden]. Outputs: `k.<layer>`, `v.<layer>` [kvHeads, P, headDim] of its layers, and
+ * `hidden` and `feature.<layer>` [P, hidden]; and `before_k.<layer>`, `before_v.<layer>` [kvHeads, B, headDim] of what stands
+ * before. Outputs: `k.<layer>`, `v.<layer>` [kvHeads, P, headDim] of its layers, and
  * `next_hidden`, `next_feature.<layer>` for the parts that follow.
  */
 export function buildPromptForward(config: PolicyConfig, lora: LoraConfig | null, part: PromptPart): Graph {
@@ -135,7 +140,8 @@ function addPart(p: PolicyGraph, part: PromptPart): AddedPart {
           deepstack: Array.from({ length: features }, (_, layer) => receive(`feature.${layer}`)),
         }
       : addPromptEmbedding(p, length, addVisual(p, embedding));
-  const { caches, hidden } = addPromptLayers(p, embedded, { layers, isLast });
+  const before = addBefore(p, part);
+  const { caches, hidden } = addPromptLayers(p, embedded, { layers, isLast, before });
   const later = isLast ? [] : embedded.deepstack.slice(layers, features);
   const handedOn = [
     ...(isLast ? [] : [{ name: "hidden", value: hidden }]),
@@ -144,8 +150,17 @@ function addPart(p: PolicyGraph, part: PromptPart): AddedPart {
   return { received, caches, handedOn };
 }
 
+function addBefore(p: PolicyGraph, { before, layers }: PromptPart): LayerCache[] {
+  const { kvHeads, headDim } = p.config.text;
+  const input = (name: string): Value => p.g.input(name, [kvHeads, before, headDim]);
+  return Array.from({ length: before === 0 ? 0 : layers }, (_, layer) => ({
+    k: input(`before_k.${layer}`),
+    v: input(`before_v.${layer}`),
+  }));
+}
+
 /** Embeddings of what a prompt shows; null when it shows nothing, for a graph has no empty inputs. */
-function addVisual(p: PolicyGraph, { visualTokens, visionGrids }: Omit<PromptShape, "length">): Value | null {
+function addVisual(p: PolicyGraph, { visualTokens, visionGrids }: NonNullable<PromptPart["embedding"]>): Value | null {
   if (visualTokens === 0) return null;
   if (visionGrids !== null) return addVisionTower(p, visionGrids);
   return p.g.input("visual", [visualTokens, visualWidth(p.config.vision)]);

@@ -36,20 +36,39 @@ export interface PrefillOptions {
 export async function computePromptKv(
   policy: Policy,
   prompt: PreparedPrompt,
-  { which = "policy", keepsHandedOn = false }: PrefillOptions = {},
+  options: PrefillOptions = {},
 ): Promise<PromptKv> {
-  const visual = await promptVisuals(policy, prompt.visuals, which);
+  const visual = await promptVisuals(policy, prompt.visuals, options.which);
+  const parts = partsOfPrompt(policy, prompt, null);
+  return prefill(policy, parts, { ...prompt.feeds, visual }, options);
+}
+
+/**
+ * Keys and values of the tokens of the parts.
+ * @param feeds of all parts; each takes in what its graph asks for
+ * @param before of the tokens that stand before these, where there are any
+ */
+export async function prefill(
+  policy: Policy,
+  parts: readonly PromptPart[],
+  feeds: Feeds,
+  { which = "policy", keepsHandedOn = false }: PrefillOptions = {},
+  before: PromptKv | null = null,
+): Promise<PromptKv> {
   const keys_L: Float32Array[] = [];
   const values_L: Float32Array[] = [];
   const hidden_S: Float32Array[] = [];
   const features: Float32Array[] = [];
   let hidden: Float32Array | undefined;
-  for (const part of partsOfPrompt(policy, prompt, null)) {
+  for (const part of parts) {
     const graph = await policy.graphs.get(`prompt_forward/${promptPartKey(part)}`, () =>
       buildPromptForward(policy.config, policy.lora, part),
     );
-    const received: Feeds = hidden === undefined ? { visual } : { hidden, ...featureFeeds(part, features) };
-    const outputs = await graph.run({ ...weightFeeds(policy, graph, which, part.first), ...prompt.feeds, ...received });
+    const received: Feeds = {
+      ...(hidden === undefined ? {} : { hidden, ...featureFeeds(part, features) }),
+      ...(before === null ? {} : promptKvFeeds("before_", before, part.first, part.layers)),
+    };
+    const outputs = await graph.run({ ...weightFeeds(policy, graph, which, part.first), ...feeds, ...received });
     keys_L.push(...numberedFloats(outputs, "k", part.layers));
     values_L.push(...numberedFloats(outputs, "v", part.layers));
     if (part.isLast) break;

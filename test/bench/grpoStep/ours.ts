@@ -9,7 +9,7 @@ import { prepareTokens } from "../../../src/engine/policy/preparedPrompt.ts";
 import { computePromptKv } from "../../../src/engine/policy/promptKv.ts";
 import { applyGradients } from "../../../src/engine/policy/trainer.ts";
 import { sampleGroups } from "../../../src/engine/rollout/sampler.ts";
-import type { Clip } from "../../../src/engine/video/clip.ts";
+import { randomClip } from "./clip.ts";
 import type { StepShape } from "./shape.ts";
 
 // SAFETY: written by grpoStep.mjs.
@@ -30,7 +30,7 @@ const { policy: opened, optimizer } = await openPolicy(spec, "", null, os.availa
 // Nothing ends a completion early: all are as long as is asked for.
 const policy = { ...opened, config: { ...opened.config, eosTokenIds: [] } };
 const { config } = policy;
-const clip = clipOf(shape);
+const clip = randomClip(shape);
 const side = config.vision.patchSize * config.vision.spatialMergeSize;
 const visual = (shape.frames * shape.heightPx * shape.widthPx) / side ** 2 / config.vision.temporalPatchSize;
 const text = Array.from({ length: shape.promptTokens - visual - 1 }, (_, i) => 20 + (i % 200));
@@ -64,14 +64,3 @@ for (let step = 0; step < shape.steps; step++) {
   steps.push({ prefill, decode, score, accumulate, apply, total: seconds.reduce((a, b) => a + b, 0) });
 }
 console.log(JSON.stringify({ steps, peakBytes: process.resourceUsage().maxRSS * 1024 }));
-
-function clipOf({ frames, heightPx, widthPx }: StepShape): Clip {
-  const times = Array.from({ length: frames }, (_, i) => i / 2);
-  const seen = {
-    ...{ path: "bench.mp4", hash: "0".repeat(64), durationSec: frames / 2, videoFps: 2, visualTokens: 0 },
-    ...{ frameIndices: times.map((_, i) => i), timestampsSec: times, frameSet: "bench" },
-    ...{ widthPx, heightPx, sourceWidthPx: widthPx, sourceHeightPx: heightPx },
-  };
-  const pixels_FHWC = Uint8Array.from({ length: frames * heightPx * widthPx * 3 }, (_, i) => (i * 37) & 255);
-  return { pixels_FHWC, seen };
-}
