@@ -1,8 +1,9 @@
 // What a GRPO step with LoRA costs on a policy of a published size: `node scripts/typescript.mjs test/bench/loraStep.ts
-// ["policy 0.5B"] ["policy 3B"] [--prompts 1024,2048] [--layers N]` writes random bfloat16 weights of that shape into a
-// temporary folder, and samples, scores and updates on one group of each prompt length. `--layers` cuts the decoder into
-// segments of so many layers, `--layers all` not at all; else it is cut as in a run. The prompt is text: with LoRA the vision
-// tower stands still, and a clip is embedded once. Peaks are those of Linux (VmHWM), each from the end of what came before.
+// ["policy 0.5B"] ["policy 3B"] [--prompts 1024,2048] [--layers N] [--depth N]` writes random bfloat16 weights of that shape
+// into a temporary folder, and samples, scores and updates on one group of each prompt length. `--layers` cuts the decoder
+// into segments of so many layers, `--layers all` not at all; else it is cut as in a run. `--depth` takes only so many layers
+// of the shape, as wide as they are, for a machine that is too small or too busy for all of them. The prompt is text: with
+// LoRA the vision tower stands still, and a clip is embedded once. Peaks are those of Linux (VmHWM), by prompt length.
 import fs from "node:fs";
 import os from "node:os";
 import { performance } from "node:perf_hooks";
@@ -26,6 +27,7 @@ const { values, positionals } = parseArgs({
     group: { type: "string", default: "4" },
     completion: { type: "string", default: "32" },
     layers: { type: "string" },
+    depth: { type: "string" },
   },
 });
 const groupSize = Number(values.group);
@@ -40,7 +42,8 @@ console.log(
 );
 console.log(`| policy | prompt | segments | step | ${phases.join(" | ")} | open | peak | reckoned |`);
 console.log(`|${"---|".repeat(phases.length + 7)}`);
-for (const name of chosen) await withRandomCheckpoint(name, (dir) => measure(name, dir));
+const depth = values.depth === undefined ? undefined : Number(values.depth);
+for (const name of chosen) await withRandomCheckpoint(name, (dir) => measure(name, dir), depth);
 
 async function measure(name: PublishedName, dir: string): Promise<void> {
   const spec = specOf(dir);

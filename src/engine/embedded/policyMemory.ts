@@ -68,12 +68,18 @@ export function policyMemory(
   const activations = use.trains
     ? 2 * cache + trainingBytes(config, load, limitsFor(held, available))
     : cache + promptLayerBytes(config, load.promptTokens);
-  return { weights, reference, optimizer, activations, total: held + activations };
+  return { weights, reference, optimizer, activations, total: held + activations + programBytes };
 }
 
+/** Node, onnxruntime and compiled graphs. */
+const programBytes = 0.25e9;
+
 /** Limits of a policy's graphs on this machine. */
-export function activationLimits(memory: PolicyMemory, available = machineBytes()): ActivationLimits {
-  return limitsFor(memory.total - memory.activations, available);
+export function activationLimits(
+  { weights, reference, optimizer }: PolicyMemory,
+  available = machineBytes(),
+): ActivationLimits {
+  return limitsFor(weights + reference + optimizer, available);
 }
 
 /** What the graph of a step that holds most holds: of a segment of the prompt, or of a micro-batch of up to 8 completions. */

@@ -35,9 +35,9 @@ test("activations of a step are bounded, however many layers the policy has; whe
   const tight = policyMemory(config, use, load, 17e9);
   assert.ok(tight.activations < roomy.activations, `${tight.activations}`);
   const deeper = { ...config, text: { ...config.text, layers: 4 * config.text.layers } };
-  const cache = 2 * 8 * load.promptTokens * config.text.kvHeads * config.text.headDim * config.text.layers;
   const deep = policyMemory(deeper, use, load, 17e9);
-  assert.ok(deep.activations - tight.activations < 3 * cache + 4e9, `${deep.activations}`);
+  // Only what is kept of each layer grows: keys, values and their gradients, and the hidden states before it.
+  assert.ok(deep.activations < 2 * tight.activations, `${deep.activations} beside ${tight.activations}`);
 });
 
 test("what does not fit is refused with what it would need, and what fits is not", () => {
@@ -54,7 +54,7 @@ test("what does not fit is refused with what it would need, and what fits is not
     assert.ok(size);
     return policySizeText(size, available);
   };
-  assert.match(textAt(16e9), /samples only/);
+  assert.match(textAt(16.8e9), /samples only/);
   assert.match(textAt(25e9), /trains with LoRA/);
   assert.match(textAt(1e12), /trains in full/);
   assert.match(textAt(1e9), /does not fit/);
