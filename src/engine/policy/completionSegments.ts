@@ -141,7 +141,7 @@ function headChunks({ shape, headRows }: SegmentedPass): { readonly start: numbe
 function headFeeds({ policy, feeds }: SegmentedPass, hidden: Float32Array, start: number, end: number): Feeds {
   const { hiddenSize } = policy.config.text;
   const { targets } = feeds;
-  if (targets === undefined) throw new Error("internal: completions without targets");
+  if (!(targets instanceof BigInt64Array)) throw new Error("internal: completions without targets");
   const rows = hidden.subarray(start * hiddenSize, end * hiddenSize);
   return { ...feeds, hidden: rows, targets: targets.subarray(start, end) };
 }
