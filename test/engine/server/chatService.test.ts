@@ -22,7 +22,7 @@ import {
 import { onNotification, sendRequest } from "../../../src/protocol/connection.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
 import { initializeService, protocolVersion } from "../../../src/protocol/messages.ts";
-import { makeRealWorkspace, realSpec, type RealWorkspace } from "../embedded/realRun.ts";
+import { cpuOnly, makeRealWorkspace, realSpec, type RealWorkspace } from "../embedded/realRun.ts";
 import { buildTestEngine, untilDead, type TestEngine } from "./testEngine.ts";
 
 let engine: TestEngine;
@@ -169,7 +169,7 @@ test("what is no policy is refused with what was expected", async () => {
 test("a checkpoint of a run is opened with the run's specification", async () => {
   const runDir = path.join(workspace.dir, "runs", "a-run");
   const dir = path.join(runDir, "checkpoints", "step-000001");
-  const backend = createEmbeddedBackend();
+  const backend = createEmbeddedBackend(cpuOnly);
   const spec = realSpec();
   const { cacheDir } = engine.settings;
   await backend.open({ spec, baseDir: workspace.dir, checkpointDir: null, cacheDir, ffmpegPath: null, threads: 1 });
