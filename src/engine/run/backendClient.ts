@@ -17,6 +17,8 @@ export type BackendRequest =
       readonly params: unknown;
       /** Whether the caller wants to hear of progress. */
       readonly isFollowed: boolean;
+      /** Cancelled while it waited for its turn: a cancel that followed could come when it is begun. */
+      readonly isCancelled: boolean;
     }
   /** Ends a call early where it can be; it is answered all the same. */
   | { readonly kind: "cancel"; readonly id: number };
@@ -188,9 +190,9 @@ class PendingCalls {
     if (this.failure !== null) throw this.failure;
     const id = ++this.lastId;
     const answered = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject, onProgress }));
-    this.post({ kind: "call", id, method, params, isFollowed: onProgress !== undefined });
+    const isCancelled = signal?.aborted === true;
+    this.post({ kind: "call", id, method, params, isFollowed: onProgress !== undefined, isCancelled });
     const cancel = (): void => this.post({ kind: "cancel", id });
-    if (signal?.aborted === true) cancel();
     signal?.addEventListener("abort", cancel);
     return answered.finally(() => signal?.removeEventListener("abort", cancel));
   }

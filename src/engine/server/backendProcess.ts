@@ -42,6 +42,7 @@ export function serveBackend(load: () => Promise<Backend>): void {
     const request = message as BackendRequest;
     if (request.kind === "cancel") return unanswered.get(request.id)?.abort();
     const controller = new AbortController();
+    if (request.isCancelled) controller.abort();
     unanswered.set(request.id, controller);
     answerInTurn(request, controller);
   });
