@@ -45,7 +45,7 @@ const policy = z
       .enum(deviceChoices)
       .default("auto")
       .describe(
-        "Where the policy is computed. auto takes cuda where its library is installed, else a graphics card through webgpu, else the CPU; a device that is named and cannot be had ends the run.",
+        "Where the policy is computed. auto takes a graphics card through webgpu, else cuda where its library is installed, else the CPU; a device that is named and cannot be had ends the run.",
       ),
   })
   .refine((p) => !(p.training !== undefined && p.lora !== undefined), {

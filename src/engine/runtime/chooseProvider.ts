@@ -21,8 +21,8 @@ export interface ProviderTrials {
   isWorthTrying(provider: Accelerator): boolean;
 }
 
-/** In the order in which `auto` takes them. */
-export const accelerators: readonly Accelerator[] = ["cuda", "webgpu"];
+/** In the order in which `auto` takes them: to CUDA the binding copies all weights for each run of a graph (see device.ts). */
+export const accelerators: readonly Accelerator[] = ["webgpu", "cuda"];
 
 /**
  * The provider that a specification's choice comes to here.

@@ -15,7 +15,9 @@ const none: Finding = { ok: false, reason: "it is not there", fix: "Install it."
 
 const choices: readonly (readonly [DeviceChoice, Machine, string])[] = [
   ["cpu", { cuda: card, webgpu: card }, "cpu"],
-  ["auto", { cuda: card, webgpu: card }, "cuda"],
+  ["auto", { cuda: card, webgpu: card }, "webgpu"],
+  ["auto", { cuda: card, webgpu: program }, "cuda"],
+  ["auto", { cuda: card, webgpu: none }, "cuda"],
   ["auto", { cuda: none, webgpu: card }, "webgpu"],
   ["auto", { cuda: none, webgpu: program }, "cpu"],
   ["auto", { cuda: none, webgpu: none }, "cpu"],
