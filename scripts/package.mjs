@@ -27,11 +27,13 @@ const content = [
   "l10n",
   "media",
   "docs/images",
+  "docs/chat.md",
   "docs/datasets.md",
   "docs/diagnostics",
   "docs/evaluation.md",
   "docs/rewards.md",
   "examples/moving-shapes",
+  "examples/recipes",
 ];
 const generated = new Set(["runs", "videos", "annotations", ".moving-shapes.json"]);
 

@@ -17,6 +17,7 @@ import { ImportFeature } from "./imports/importFeature.ts";
 import { ReportFeature } from "./evaluation/reportFeature.ts";
 import { LintFeature } from "./lint/lintFeature.ts";
 import { newReward } from "./rewards/newReward.ts";
+import { newSpec } from "./spec/newSpec.ts";
 import { RewardFeature } from "./rewards/rewardFeature.ts";
 import { openRunFolder, pickRun, resumeRun, runDirOf, showRunLog, stopRun } from "./runs/runCommands.ts";
 import { RunColumns } from "./runs/runColumns.ts";
@@ -174,6 +175,7 @@ export class Application {
       "videoRft.openRunFolder": (argument) => this.withRun(argument, t("Open Run Folder"), openRunFolder),
       "videoRft.copyRunFolderPath": (argument) =>
         this.withRun(argument, t("Copy Run Folder Path"), (runDir) => vscode.env.clipboard.writeText(runDir)),
+      "videoRft.newSpec": () => newSpec(this.paths.recipesDir),
       "videoRft.newReward": () => newReward(path.join(this.paths.mediaDir, "contract")),
       ...this.lint.handlers,
       ...this.rewards.handlers,

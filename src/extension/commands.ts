@@ -37,6 +37,7 @@ export const commandTable = {
   "videoRft.refreshRuns": { title: t("Refresh Runs"), needsEngine: false, icon: "$(refresh)" },
   "videoRft.openRunFolder": { title: t("Open Run Folder"), needsEngine: false },
   "videoRft.copyRunFolderPath": { title: t("Copy Run Folder Path"), needsEngine: false },
+  "videoRft.newSpec": { title: t("New Run Specification…"), needsEngine: false },
   "videoRft.newReward": { title: t("New Reward…"), needsEngine: false, icon: "$(add)" },
   "videoRft.scoreRollouts": { title: t("Score Rollouts with This Reward"), needsEngine: true, needsTrust: true },
   "videoRft.cancelScoring": { title: t("Stop Scoring"), needsEngine: false, ofRow: true },

@@ -19,6 +19,7 @@ export interface ExtensionPaths {
   readonly binDir: string;
   readonly pagesDir: string;
   readonly mediaDir: string;
+  readonly recipesDir: string;
 }
 
 export function extensionPaths(context: vscode.ExtensionContext): ExtensionPaths {
@@ -32,6 +33,7 @@ export function extensionPaths(context: vscode.ExtensionContext): ExtensionPaths
     binDir: path.join(storage, "bin"),
     pagesDir: context.asAbsolutePath(path.join("dist", "webview")),
     mediaDir: context.asAbsolutePath("media"),
+    recipesDir: context.asAbsolutePath(path.join("examples", "recipes")),
   };
 }
 

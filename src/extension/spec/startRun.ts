@@ -68,8 +68,10 @@ async function pickSpec(argument: unknown): Promise<vscode.TextDocument | undefi
 
 async function sayNoSpec(): Promise<undefined> {
   const demo = t("Try the Demo");
+  const recipe = t("New Run Specification…");
   const message = t("This workspace has no run specification (a file that ends in .rft.json).");
-  const chosen = await vscode.window.showInformationMessage(message, demo);
+  const chosen = await vscode.window.showInformationMessage(message, demo, recipe);
   if (chosen === demo) await vscode.commands.executeCommand("videoRft.tryDemo");
+  if (chosen === recipe) await vscode.commands.executeCommand("videoRft.newSpec");
   return undefined;
 }
