@@ -95,18 +95,6 @@ scene("rollouts of another trainer are chosen in VS Code's own dialog", async ()
   await screenshot(page, "imported");
 });
 
-scene("a specification is begun from a recipe, and its problems say what it still needs", async () => {
-  await runCommand(page, "RFT: New Run Specification…");
-  await chooseRow(page, "VideoChat-R1: tracking");
-  // VS Code's own dialog, which proposes the workspace and the recipe's name.
-  await page.locator(".quick-input-widget .monaco-button", { hasText: "OK" }).click();
-  await page.locator(".tab.active", { hasText: "videochat-r1-tracking.rft.json" }).waitFor();
-  const written = fs.readFileSync(path.join(workspace, "videochat-r1-tracking.rft.json"), "utf8");
-  assert.equal(written, fs.readFileSync(path.resolve("examples/recipes/videochat-r1-tracking.rft.json"), "utf8"));
-  await screenshot(page, "recipe");
-  fs.rmSync(path.join(workspace, "videochat-r1-tracking.rft.json"));
-});
-
 scene("the dashboard overlays the runs that are chosen, and comes back with its window", async () => {
   await runCommand(page, "RFT: Open Dashboard");
   const shownRuns = async (): Promise<string[]> =>
@@ -137,6 +125,18 @@ scene("the examples of a dataset have lenses, in a light theme too", async () =>
     .first()
     .waitFor();
   await screenshot(page, "dataset-lenses-light");
+});
+
+scene("a specification is begun from a recipe, and its problems say what it still needs", async () => {
+  await runCommand(page, "RFT: New Run Specification…");
+  await chooseRow(page, "VideoChat-R1: tracking");
+  // VS Code's own dialog, which proposes the workspace and the recipe's name.
+  await page.locator(".quick-input-widget .monaco-button", { hasText: "OK" }).click();
+  await page.locator(".tab.active", { hasText: "videochat-r1-tracking.rft.json" }).waitFor();
+  const written = fs.readFileSync(path.join(workspace, "videochat-r1-tracking.rft.json"), "utf8");
+  assert.equal(written, fs.readFileSync(path.resolve("examples/recipes/videochat-r1-tracking.rft.json"), "utf8"));
+  await screenshot(page, "recipe");
+  fs.rmSync(path.join(workspace, "videochat-r1-tracking.rft.json"));
 });
 
 /** Clicks the row above the terminal's cursor as a link; the terminal is drawn on a canvas. */

@@ -14,7 +14,7 @@ export async function newSpec(recipesDir: string): Promise<void> {
   const target = await vscode.window.showSaveDialog({
     title,
     defaultUri: vscode.Uri.joinPath(folder, recipe.file),
-    filters: { [t("Run specification")]: ["rft.json"] },
+    filters: { [t("Run specification")]: ["json"] },
   });
   if (target === undefined) return;
   const text = await vscode.workspace.fs.readFile(vscode.Uri.file(path.join(recipesDir, recipe.file)));
