@@ -127,7 +127,7 @@ scene("the examples of a dataset have lenses, in a light theme too", async () =>
   await screenshot(page, "dataset-lenses-light");
 });
 
-scene("a specification is begun from a recipe, and its problems say what it still needs", async () => {
+scene("a specification is begun from a recipe", async () => {
   await runCommand(page, "RFT: New Run Specification…");
   await chooseRow(page, "VideoChat-R1: tracking");
   // VS Code's own dialog, which proposes the workspace and the recipe's name.
