@@ -1,8 +1,9 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
+import { shownVideo, type ShownVideo } from "../../protocol/video.ts";
 import { createClipsAhead, type ClipsAhead } from "../video/clipsAhead.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
-import type { Backend, BackendInfo, GroupProgress, OpenBackend, SampleWatch } from "./backend.ts";
+import type { Backend, BackendInfo, GroupProgress, OpenBackend, SampledGroup, SampleWatch } from "./backend.ts";
 
 /** Methods of a backend, in the order of the interface; the child refuses any other. */
 export const backendMethods = ["open", "sample", "update", "updateOnTargets", "save", "close"] as const;
@@ -115,13 +116,14 @@ export function spawnBackend(options: SpawnBackendOptions): BackendClient {
       ahead = clipsAheadOf(params, info);
       return info;
     },
-    sample: ({ next = [], ...params }, watch) => {
-      ahead?.expect(next);
-      return calls.call("sample", params, watch);
+    sample: async ({ next = [], ...params }, watch) => {
+      const waitedSec = await handOver(ahead, params.prompts, next);
+      const groups = await calls.call<readonly SampledGroup[]>("sample", params, watch);
+      return groups.map((group) => (group.ok ? { ...group, decodeSec: waitedSec + (group.decodeSec ?? 0) } : group));
     },
     update: (params) => calls.call("update", params),
-    updateOnTargets: ({ next = [], ...params }) => {
-      ahead?.expect(next);
+    updateOnTargets: async ({ next = [], ...params }) => {
+      await handOver(ahead, params.targets, next);
       return calls.call("updateOnTargets", params);
     },
     save: (params) => calls.call("save", params),
@@ -153,6 +155,19 @@ interface WaitingCall {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly onProgress: SampleWatch["onProgress"];
+}
+
+/** Leaves the clips of a call to the child, and begins with those of the next one. @returns seconds that this took */
+async function handOver(
+  ahead: ClipsAhead | null,
+  shown: readonly ShownVideo[],
+  next: readonly ShownVideo[],
+): Promise<number> {
+  if (ahead === null) return 0;
+  const startMs = performance.now();
+  await ahead.handOver(shown.map(shownVideo));
+  ahead.expect(next);
+  return (performance.now() - startMs) / 1000;
 }
 
 /** Calls that wait for their turn or for their answer. */

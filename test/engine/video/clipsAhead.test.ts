@@ -57,6 +57,26 @@ describe("createClipsAhead", () => {
     await openClip({ path: clipFile, video, ffmpeg: noFfmpeg, cacheDir });
   });
 
+  test("a clip that is about to be opened is not decoded twice at a time, and one that was not begun is left alone", async () => {
+    const cacheDir = newCache();
+    let decoded = 0;
+    const counted = (): Promise<Ffmpeg> => {
+      decoded++;
+      return Promise.resolve(ffmpeg);
+    };
+    const second = path.join(dir, "second.mp4");
+    await writeClip(ffmpeg, second, { frames: 40 });
+    const ahead = createClipsAhead({ ffmpeg: counted, cacheDir, video });
+    const [begun, waiting] = [{ videoPath: clipFile }, { videoPath: second }];
+    ahead.expect([begun, waiting]);
+    await ahead.handOver([waiting, begun]);
+    // What was under way is there; what was not is for its user to decode.
+    await openClip({ path: clipFile, video, ffmpeg: noFfmpeg, cacheDir });
+    await assert.rejects(openClip({ path: second, video, ffmpeg: noFfmpeg, cacheDir }), /nothing must be decoded/);
+    assert.equal(decoded, 1);
+    await ahead.close();
+  });
+
   test("close ends the decoder and leaves nothing half made", async () => {
     const cacheDir = newCache();
     const ahead = createClipsAhead({ ffmpeg, cacheDir, video });
