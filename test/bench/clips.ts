@@ -10,9 +10,9 @@ import { locateFfmpeg, runFfmpeg } from "../../src/engine/video/ffmpeg.ts";
 import { openClip } from "../../src/engine/video/frameCache.ts";
 import { summary, timed } from "./timing.ts";
 
-const rounds = 5;
+const rounds = 3;
 const filmSec = 30;
-const films = 8;
+const films = 6;
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-clips-"));
 const ffmpeg = await locateFfmpeg();
 const spec = makeSpec();
