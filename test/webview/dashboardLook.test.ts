@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { seriousFaults } from "./axe.ts";
 import { sampleRuns, useDashboard, withDashboard } from "./dashboardFixture.ts";
 import { darkModern, highContrast, highContrastLight, lightModern } from "./themes.ts";
 
@@ -37,25 +38,12 @@ test("narrow or wide, nothing runs out of the page", async () => {
 });
 
 test("axe finds no serious fault in any theme, as charts and as tables", async () => {
-  const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
   await withDashboard({ runs: sampleRuns(3) }, async (dashboard) => {
-    await dashboard.page.evaluate(axe);
     for (const view of ["charts", "tables"]) {
       if (view === "tables") await dashboard.page.locator("vscode-checkbox", { hasText: "Tables" }).click();
       for (const theme of [darkModern, lightModern, highContrast, highContrastLight]) {
         await dashboard.setTheme(theme);
-        const found = await dashboard.page.evaluate(async () => {
-          interface Violation {
-            readonly id: string;
-            readonly impact: string;
-            readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-          }
-          const scope = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
-          const { violations } = await scope.axe.run();
-          return violations
-            .filter(({ impact }) => impact === "serious" || impact === "critical")
-            .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
-        });
+        const found = await seriousFaults(dashboard.page);
         assert.deepEqual(found, [], `${theme.name}, ${view}`);
       }
     }

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import type { ChatToHost, ChatTurn, HostToChat, TurnAnswer } from "../../src/protocol/chatView.ts";
+import { seriousFaults } from "./axe.ts";
 import { settle, startPageBrowser, type PageBrowser, type WebviewPage } from "./browser.ts";
 import { answerOf, policyOf, seenVideo, turnOf } from "./chatFixture.ts";
 import { framePng } from "./frames.ts";
@@ -11,7 +12,6 @@ import { darkModern, highContrast, highContrastLight, lightModern, type Theme } 
 type ChatPage = WebviewPage<HostToChat, ChatToHost>;
 
 const screenshots = path.resolve("out/screenshots");
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 let browser: PageBrowser<HostToChat, ChatToHost>;
 before(async () => {
   fs.mkdirSync(screenshots, { recursive: true });
@@ -168,7 +168,7 @@ test("narrow or wide, in every theme, nothing runs out of the page and axe finds
       );
       await chat.page.screenshot({ path: path.join(screenshots, `chat-${theme.name}-${width}.png`), fullPage: true });
       assert.deepEqual(overflow, [], `${theme.name} at ${width}`);
-      assert.deepEqual(await seriousFaults(chat), [], theme.name);
+      assert.deepEqual(await seriousFaults(chat.page), [], theme.name);
     });
   }
 });
@@ -188,20 +188,4 @@ async function withChat(
   await use(chat);
   assert.deepEqual(await chat.problems(), []);
   await chat.close();
-}
-
-async function seriousFaults(chat: ChatPage): Promise<readonly string[]> {
-  await chat.page.evaluate(axe);
-  return chat.page.evaluate(async () => {
-    interface Violation {
-      readonly id: string;
-      readonly impact: string;
-      readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-    }
-    const scope = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
-    const { violations } = await scope.axe.run();
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
-  });
 }

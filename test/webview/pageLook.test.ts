@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { seriousFaults } from "./axe.ts";
 import type { ViewerPage } from "./browser.ts";
 import { useBrowser, withPage } from "./pageFixture.ts";
 import { surfaces } from "./surfaces.ts";
 import { darkModern, highContrast, highContrastLight, lightModern } from "./themes.ts";
 
 const screenshots = path.resolve("out/screenshots");
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 fs.mkdirSync(screenshots, { recursive: true });
 useBrowser();
 
@@ -43,7 +43,7 @@ test("axe finds no serious fault in any theme", async () => {
       await viewer.setTheme(theme);
       for (const name of ["grounding", "tracking", "grounded-qa", "choice", "failed"]) {
         if (name !== "grounding") await viewer.send({ kind: "action", action: "nextGroup" });
-        const found = await seriousFaults(viewer);
+        const found = await seriousFaults(viewer.page);
         assert.deepEqual(found, [], `${theme.name}, ${name}`);
       }
       for (let index = 0; index < 4; index += 1) await viewer.send({ kind: "action", action: "previousGroup" });
@@ -74,7 +74,7 @@ test("axe finds no serious fault in what opens on demand", async () => {
       await open(viewer);
       for (const theme of [darkModern, lightModern, highContrast, highContrastLight]) {
         await viewer.setTheme(theme);
-        assert.deepEqual(await seriousFaults(viewer), [], `${theme.name}, ${name}`);
+        assert.deepEqual(await seriousFaults(viewer.page), [], `${theme.name}, ${name}`);
       }
     });
   }
@@ -87,21 +87,5 @@ async function overflowing(viewer: ViewerPage): Promise<readonly string[]> {
     return [document.documentElement, ...document.querySelectorAll(parts)]
       .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== "contents")
       .map((node) => `${node.className} ${node.scrollWidth} > ${node.clientWidth}`);
-  });
-}
-
-async function seriousFaults(viewer: ViewerPage): Promise<readonly string[]> {
-  await viewer.page.evaluate(axe);
-  return viewer.page.evaluate(async () => {
-    interface Violation {
-      readonly id: string;
-      readonly impact: string;
-      readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-    }
-    const scope = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
-    const { violations } = await scope.axe.run();
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
   });
 }

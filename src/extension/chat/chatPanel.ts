@@ -1,6 +1,5 @@
 import { t } from "@vscode/l10n";
-import { randomBytes, randomInt } from "node:crypto";
-import path from "node:path";
+import { randomInt } from "node:crypto";
 import * as vscode from "vscode";
 import { askChat, chatProgress, closeChat, openChat } from "../../protocol/chat.ts";
 import type { RpcCancellationToken } from "../../protocol/connection.ts";
@@ -9,7 +8,7 @@ import type { EngineClient } from "../engine/engineClient.ts";
 import { DisposableStore, type Disposable } from "../lifetime.ts";
 import type { RunRegistry } from "../runs/runRegistry.ts";
 import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
-import { pageHtml } from "../viewer/pageHtml.ts";
+import { connectPage } from "../viewer/pagePanel.ts";
 import { ChatHost, isChatMessage, type AskWatch, type ChatPorts, type NamedSource } from "./chatHost.ts";
 import { chooseExample, chooseSource, chooseVideo, droppedVideo } from "./chatPicks.ts";
 import { sourceOf } from "./chatSources.ts";
@@ -71,24 +70,13 @@ export class ChatPanel implements Disposable {
       localResourceRoots: roots.map((root) => vscode.Uri.file(root)),
     });
     const host = new ChatHost(this.ports(panel));
-    const scope = new DisposableStore();
-    scope.add(
-      panel.webview.onDidReceiveMessage((message: unknown) => {
-        if (isChatMessage(message)) host.receive(message).catch(showError);
-      }),
-    );
-    scope.add(
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) host.hidden();
-      }),
-    );
-    panel.onDidDispose(() => {
-      scope.dispose();
-      this.current = undefined;
-      host.dispose().catch(showError);
+    connectPage(panel, {
+      ...{ name: "chat", paths, host, isMessage: isChatMessage, showError },
+      onDispose: () => {
+        this.current = undefined;
+        host.dispose().catch(showError);
+      },
     });
-    panel.iconPath = vscode.Uri.file(path.join(paths.mediaDir, "chat.svg"));
-    panel.webview.html = this.html(panel);
     return { panel, host };
   }
 
@@ -121,20 +109,6 @@ export class ChatPanel implements Disposable {
     } finally {
       listening.dispose();
     }
-  }
-
-  private html({ webview, title }: vscode.WebviewPanel): string {
-    const uriOf = (file: string) =>
-      webview.asWebviewUri(vscode.Uri.file(path.join(this.services.paths.pagesDir, file))).toString();
-    return pageHtml({
-      title,
-      scriptUri: uriOf("chat.js"),
-      styleUri: uriOf("chat.css"),
-      cspSource: webview.cspSource,
-      nonce: randomBytes(18).toString("base64url"),
-      language: vscode.env.language,
-      bundle: vscode.l10n.bundle,
-    });
   }
 }
 

@@ -1,13 +1,11 @@
 import { t } from "@vscode/l10n";
-import { randomBytes } from "node:crypto";
-import path from "node:path";
 import * as vscode from "vscode";
 import { readTimings } from "../../protocol/messages.ts";
 import type { Engine } from "../engine/engineClient.ts";
 import { DisposableStore, throttle, type Disposable } from "../lifetime.ts";
 import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
 import type { ExtensionPaths } from "../setup/settings.ts";
-import { pageHtml } from "../viewer/pageHtml.ts";
+import { connectPage } from "../viewer/pagePanel.ts";
 import { chooseRuns } from "./chooseRuns.ts";
 import { DashboardHost, isDashboardMessage, savedRunDirs } from "./dashboardHost.ts";
 
@@ -92,24 +90,11 @@ export class DashboardPanel implements vscode.WebviewPanelSerializer, Disposable
   private adopt(panel: vscode.WebviewPanel, runDirs: readonly string[]): void {
     const { showError, paths } = this.services;
     const host = this.createHost(panel, runDirs);
-    const scope = new DisposableStore();
     this.current = { panel, host };
-    scope.add(
-      panel.webview.onDidReceiveMessage((message: unknown) => {
-        if (isDashboardMessage(message)) host.receive(message).catch(showError);
-      }),
-    );
-    scope.add(
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) host.hidden();
-      }),
-    );
-    panel.onDidDispose(() => {
-      scope.dispose();
-      this.current = undefined;
+    connectPage(panel, {
+      ...{ name: "dashboard", paths, host, isMessage: isDashboardMessage, showError },
+      onDispose: () => (this.current = undefined),
     });
-    panel.iconPath = vscode.Uri.file(path.join(paths.mediaDir, "dashboard.svg"));
-    panel.webview.html = this.html(panel);
   }
 
   private createHost(panel: vscode.WebviewPanel, runDirs: readonly string[]): DashboardHost {
@@ -125,20 +110,6 @@ export class DashboardPanel implements vscode.WebviewPanelSerializer, Disposable
       },
       runDirs,
     );
-  }
-
-  private html({ webview, title }: vscode.WebviewPanel): string {
-    const uriOf = (file: string) =>
-      webview.asWebviewUri(vscode.Uri.file(path.join(this.services.paths.pagesDir, file))).toString();
-    return pageHtml({
-      title,
-      scriptUri: uriOf("dashboard.js"),
-      styleUri: uriOf("dashboard.css"),
-      cspSource: webview.cspSource,
-      nonce: randomBytes(18).toString("base64url"),
-      language: vscode.env.language,
-      bundle: vscode.l10n.bundle,
-    });
   }
 
   /** Progress within a step is told often, and changes no curve. */

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import * as vscode from "vscode";
 import type { RolloutCommand, ViewerAction, ViewerEvidence } from "../../protocol/view.ts";
@@ -10,7 +9,7 @@ import type { RegistryEvent, RunRegistry } from "../runs/runRegistry.ts";
 import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
 import { viewerShortcuts } from "../viewerCommands.ts";
 import { enginePorts } from "./enginePorts.ts";
-import { pageHtml } from "./pageHtml.ts";
+import { connectPage } from "./pagePanel.ts";
 import { readOpenViewers, viewerTitle, type OpenViewerRecord } from "./openViewers.ts";
 import { RolloutSearch } from "./rolloutSearch.ts";
 import { isViewerMessage, ViewerHost } from "./viewerHost.ts";
@@ -137,27 +136,17 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
 
   private adopt(panel: vscode.WebviewPanel, runDir: string, key = runDir): ViewerHost {
     const host = this.createHost(panel, runDir);
-    const scope = new DisposableStore();
     this.viewers.set(key, { runDir, panel, host });
-    scope.add(
-      panel.webview.onDidReceiveMessage((message: unknown) => {
-        if (isViewerMessage(message)) host.receive(message).catch(this.services.showError);
-      }),
-    );
-    scope.add(
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) host.hidden();
+    const { paths, showError } = this.services;
+    connectPage(panel, {
+      ...{ name: "rollouts", paths, host, isMessage: isViewerMessage, showError },
+      onViewState: () => this.updateFocus(),
+      onDispose: () => {
+        this.viewers.delete(key);
+        if (key === runDir) this.remember(this.records.filter((record) => record.runDir !== runDir));
         this.updateFocus();
-      }),
-    );
-    panel.onDidDispose(() => {
-      scope.dispose();
-      this.viewers.delete(key);
-      if (key === runDir) this.remember(this.records.filter((record) => record.runDir !== runDir));
-      this.updateFocus();
+      },
     });
-    panel.iconPath = vscode.Uri.file(path.join(this.services.paths.mediaDir, "rollouts.svg"));
-    panel.webview.html = this.html(panel.webview, panel.title);
     this.updateFocus();
     return host;
   }
@@ -179,20 +168,6 @@ export class ViewerPanels implements vscode.WebviewPanelSerializer, Disposable {
       rolloutCommand: (command, id) =>
         void vscode.commands.executeCommand(rolloutCommandIds[command], { runDir, id, ids: [id] }),
       failed: showError,
-    });
-  }
-
-  private html(webview: vscode.Webview, title: string): string {
-    const uriOf = (file: string) =>
-      webview.asWebviewUri(vscode.Uri.file(path.join(this.services.paths.pagesDir, file))).toString();
-    return pageHtml({
-      title,
-      scriptUri: uriOf("rollouts.js"),
-      styleUri: uriOf("rollouts.css"),
-      cspSource: webview.cspSource,
-      nonce: randomBytes(18).toString("base64url"),
-      language: vscode.env.language,
-      bundle: vscode.l10n.bundle,
     });
   }
 

@@ -9,6 +9,7 @@ import { html } from "../../../src/engine/report/html.ts";
 import { publishedComparison } from "../../../src/engine/report/published.ts";
 import { changedExamples, labelsOf } from "../../../src/engine/report/reportData.ts";
 import { locateFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
+import { seriousFaults } from "../../webview/axe.ts";
 import { darkModern, highContrast, lightModern, type Theme } from "../../webview/themes.ts";
 import { hostileText, madeEvaluation, madeReport } from "./reportFixture.ts";
 
@@ -66,7 +67,6 @@ const looks: readonly (readonly [string, Look])[] = [
 ];
 
 test("the page keeps within its width, asks nobody for anything, and axe finds no serious fault", async () => {
-  const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
   for (const [name, look] of looks) {
     await withReport(look, async (shown, problems) => {
       await shown.screenshot({ path: path.join(screenshots, `report-${name}.png`), fullPage: true });
@@ -77,19 +77,7 @@ test("the page keeps within its width, asks nobody for anything, and axe finds n
       );
       assert.deepEqual(overflow, [], name);
       assert.deepEqual(problems, [], name);
-      await shown.evaluate(axe);
-      const found = await shown.evaluate(async () => {
-        interface Violation {
-          readonly id: string;
-          readonly impact: string;
-          readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-        }
-        const scope = globalThis as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } };
-        const { violations } = await scope.axe.run();
-        return violations
-          .filter(({ impact }) => impact === "serious" || impact === "critical")
-          .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`);
-      });
+      const found = await seriousFaults(shown);
       assert.deepEqual(found, [], name);
     });
   }
