@@ -2,12 +2,13 @@
 // scores and updates on one group of a policy of about 25 M parameters with random weights, in the embedded engine and
 // with transformers (as TRL and ms-swift do it, a copy of the prompt for each completion; and with the prompt shared), one
 // process each, in turns. `--python` is one with the packages of test/python/requirements.txt; without it only the
-// embedded engine is measured. `--sweep` varies group size, prompt and completion length instead.
+// embedded engine is measured. `--sweep` varies group size, prompt and completion length instead; `--plot FILE.svg` draws it.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { plotSweep, type SweepPanel, type SweepPoint } from "./grpoStep/plot.ts";
 import { writeRandomCheckpoint, type StepShape } from "./grpoStep/shape.ts";
 
 interface Measured {
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     turns: { type: "string", default: "2" },
     steps: { type: "string", default: "3" },
     sweep: { type: "boolean", default: false },
+    plot: { type: "string" },
   },
 });
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-grpo-step-"));
@@ -63,17 +65,44 @@ function compare(): void {
 
 /** One size varied at a time. */
 function sweep(): void {
-  const shapes: StepShape[] = [
-    ...[2, 4, 8, 16, 32].map((groupSize) => ({ ...usual, groupSize })),
-    ...[256, 512, 1024, 4096, 8192].map(withPrompt),
-    ...[32, 64, 256, 512].map((completionTokens) => ({ ...usual, completionTokens })),
-  ];
   console.log("\n| group | prompt | completion | step | first step | peak memory | where the time goes |");
   console.log("|---|---|---|---|---|---|---|");
-  for (const shape of shapes) {
-    const { groupSize, promptTokens, completionTokens } = shape;
-    console.log(`| ${groupSize} | ${promptTokens} | ${completionTokens} | ${row([measureOurs(shape)])} |`);
-  }
+  const usually = measured(usual);
+  const panel = (title: string, usualSize: number, shapes: ReadonlyMap<number, StepShape>): SweepPanel => {
+    const points = [...shapes].map(([size, shape]) => pointOf(size, measured(shape)));
+    return { title, points: [...points, pointOf(usualSize, usually)].sort((a, b) => a.size - b.size) };
+  };
+  const shapesOf = (sizes: readonly number[], shapeOf: (size: number) => StepShape) =>
+    new Map(sizes.map((size) => [size, shapeOf(size)]));
+  const { groupSize, promptTokens, completionTokens } = usual;
+  const panels = [
+    panel(
+      "completions of a group",
+      groupSize,
+      shapesOf([2, 4, 16, 32], (size) => ({ ...usual, groupSize: size })),
+    ),
+    panel("tokens of the prompt", promptTokens, shapesOf([256, 512, 1024, 4096, 8192], withPrompt)),
+    panel(
+      "tokens of a completion",
+      completionTokens,
+      shapesOf([32, 64, 256, 512], (size) => ({ ...usual, completionTokens: size })),
+    ),
+  ];
+  if (values.plot !== undefined) fs.writeFileSync(values.plot, plotSweep(panels));
+}
+
+function measured(shape: StepShape): Measured {
+  const found = measureOurs(shape);
+  console.log(`| ${shape.groupSize} | ${shape.promptTokens} | ${shape.completionTokens} | ${row([found])} |`);
+  return found;
+}
+
+function pointOf(size: number, found: Measured): SweepPoint {
+  const later = found.steps.slice(1);
+  const { total = NaN, ...parts } = Object.fromEntries(
+    Object.keys(later[0] ?? {}).map((name) => [name, median(columnOf(later, name))]),
+  );
+  return { size, parts, totalSec: total, peakBytes: found.peakBytes };
 }
 
 /** Frames such that all but 128 tokens are visual: 16 x 12 a pair of frames. */
@@ -107,7 +136,7 @@ function readLast(output: Buffer): Measured {
 /** Medians over all steps but the first of each process, which compiles; the range; the worst peak. */
 function row(measured: readonly Measured[]): string {
   const later = measured.flatMap(({ steps }) => steps.slice(1));
-  const column = (name: string): number[] => later.map((step) => step[name] ?? NaN).sort((a, b) => a - b);
+  const column = (name: string): number[] => columnOf(later, name);
   const total = column("total");
   const range = `${seconds(total[0])} to ${seconds(total.at(-1))}`;
   const parts = Object.keys(later[0] ?? {}).filter((name) => name !== "total");
@@ -115,6 +144,10 @@ function row(measured: readonly Measured[]): string {
   const first = median(measured.map(({ steps }) => steps[0]?.["total"] ?? NaN).sort((a, b) => a - b));
   const peak = Math.max(...measured.map(({ peakBytes }) => peakBytes));
   return `${seconds(median(total))} (${range}) | ${seconds(first)} | ${(peak / 1e9).toFixed(1)} GB | ${where}`;
+}
+
+function columnOf(steps: Measured["steps"], name: string): number[] {
+  return steps.map((step) => step[name] ?? NaN).sort((a, b) => a - b);
 }
 
 function median(sorted: readonly number[]): number {

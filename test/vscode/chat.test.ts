@@ -9,6 +9,7 @@ import { story } from "./story.ts";
 import { makeTinyWorkspace, tinyName } from "./tinyWorkspace.ts";
 import {
   chooseDarkTheme,
+  chooseFrom,
   chooseRow,
   launchBrowser,
   openFile,
@@ -45,16 +46,14 @@ after(async () => {
 });
 
 scene("the model of a specification is chosen and opened", async () => {
-  await runCommand(page, "RFT: Chat with Checkpoint…");
-  await chooseRow(page, `${tinyName}.rft.json`);
+  await chooseFrom(page, () => runCommand(page, "RFT: Chat with Checkpoint…"), `${tinyName}.rft.json`);
   const chat = await openChat();
   await chat.locator(".policy-state", { hasText: "parameters" }).waitFor();
 });
 
 scene("an example is asked four times: segments on the timeline beside the truth", async () => {
   const chat = await openChat();
-  await chat.getByText("Take an example…").click();
-  await chooseRow(page, "temporal-grounding");
+  await chooseFrom(page, () => chat.getByText("Take an example…").click(), "temporal-grounding");
   await chat.locator(".video-name", { hasText: "example" }).waitFor();
   await fill(chat, "Samples", "4");
   await chat.getByRole("textbox", { name: "Question" }).press("Control+Enter");
@@ -90,8 +89,7 @@ scene("a free question streams, and Escape stops it", async () => {
 
 scene("two checkpoints answer the same question side by side, boxes on the frames", async () => {
   const chat = await openChat();
-  await chat.getByText("Compare with…").click();
-  await chooseRow(page, `${tinyName}, step 1`);
+  await chooseFrom(page, () => chat.getByText("Compare with…").click(), `${tinyName}, step 1`);
   await waitFor("two policies", patienceMs, async () => {
     const states = await chat.locator(".policy-state").allInnerTexts();
     return states.length === 2 && states.every((text) => text.includes("parameters"));

@@ -9,6 +9,7 @@ import { story } from "./story.ts";
 import { onlyRunDir } from "./tinyWorkspace.ts";
 import {
   chooseDarkTheme,
+  chooseFrom,
   chooseRow,
   launchBrowser,
   openFile,
@@ -50,8 +51,7 @@ after(async () => {
 
 scene("the walkthrough leads through five steps, and its buttons work", async () => {
   await chooseDarkTheme(page);
-  await runCommand(page, "Welcome: Open Walkthrough...");
-  await chooseRow(page, "Get started with Video RFT");
+  await chooseFrom(page, () => runCommand(page, "Welcome: Open Walkthrough..."), "Get started with Video RFT");
   const steps = page.locator(".gettingStartedContainer .step-title");
   await steps.nth(4).waitFor();
   assert.equal(await steps.count(), 5);
@@ -87,8 +87,7 @@ scene("rollouts of another trainer are chosen in VS Code's own dialog", async ()
   const file = path.join(workspace, "completions.jsonl");
   const table = { step: ["1", "1"], prompt: ["Where?", "Where?"], completion: ["<answer>here</answer>", "there"] };
   fs.writeFileSync(file, `${JSON.stringify({ ...table, Format: [1, 0], advantages: [0.7, -0.7] })}\n`);
-  await runCommand(page, "RFT: Import Rollouts of Another Trainer…");
-  await chooseRow(page, "File…");
+  await chooseFrom(page, () => runCommand(page, "RFT: Import Rollouts of Another Trainer…"), "File…");
   // The dialog begins in the workspace.
   await chooseRow(page, "completions.jsonl");
   await page.locator(".tab.active", { hasText: `Rollouts: ${path.basename(workspace)}` }).waitFor();
@@ -128,8 +127,7 @@ scene("the examples of a dataset have lenses, in a light theme too", async () =>
 });
 
 scene("a specification is begun from a recipe", async () => {
-  await runCommand(page, "RFT: New Run Specification…");
-  await chooseRow(page, "VideoChat-R1: tracking");
+  await chooseFrom(page, () => runCommand(page, "RFT: New Run Specification…"), "VideoChat-R1: tracking");
   // VS Code's own dialog, which proposes the workspace and the recipe's name.
   await page.locator(".quick-input-widget .monaco-button", { hasText: "OK" }).click();
   await page.locator(".tab.active", { hasText: "videochat-r1-tracking.rft.json" }).waitFor();

@@ -10,6 +10,7 @@ import { onlyRunDir } from "./tinyWorkspace.ts";
 import {
   answerInput,
   chooseDarkTheme,
+  chooseFrom,
   chooseRow,
   launchBrowser,
   openFile,
@@ -122,15 +123,13 @@ scene("the debugger stops in a TypeScript reward at the recorded input, and draw
 
 scene("the debugger stops only on rollouts that meet a condition", async () => {
   await openFile(page, "overlap.ts");
-  await runCommand(page, "RFT: Debug Reward Where…");
-  await chooseRow(page, "The reward is below a number");
+  await chooseFrom(page, () => runCommand(page, "RFT: Debug Reward Where…"), "The reward is below a number");
   await answerInput(page, "is below this number", "0.3");
   await stoppedAt("const segment =");
   await page.locator(".debug-call-stack", { hasText: /overlap on \d+ rollouts/ }).waitFor();
   await runCommand(page, "Debug: Stop");
   await running();
-  await runCommand(page, "RFT: Debug Reward Where…");
-  await chooseRow(page, "Two rewards disagree");
+  await chooseFrom(page, () => runCommand(page, "RFT: Debug Reward Where…"), "Two rewards disagree");
   await chooseRow(page, "brevity");
   await stoppedAt("const segment =");
   await runCommand(page, "Debug: Stop");
@@ -179,8 +178,7 @@ scene("the debugger stops at the line that raises an error", async () => {
   await openFile(page, "brevity.py");
   await edit("1.0 / (1 + words)", "1.0 / (words - words)");
   await lens(/error/).waitFor();
-  await runCommand(page, "RFT: Debug Reward Where…");
-  await chooseRow(page, "The reward raises an error");
+  await chooseFrom(page, () => runCommand(page, "RFT: Debug Reward Where…"), "The reward raises an error");
   await stoppedAt("words - words");
   await runCommand(page, "Debug: Stop");
   await running();

@@ -87,11 +87,12 @@ export async function openFile(page: Page, name: string): Promise<void> {
  */
 export async function chooseDarkTheme(page: Page): Promise<void> {
   const theme = "Dark Modern";
-  await waitFor(`"${theme}" to choose`, patienceMs, async () => {
+  const askForThemes = async (): Promise<void> => {
     await runCommand(page, "Preferences: Color Theme");
     // A list that opens before the themes are known stays without them.
-    return (await fillInput(page, theme)) && clickRow(page, page.locator(quickInputRows), theme);
-  });
+    await fillInput(page, theme);
+  };
+  await chooseFrom(page, askForThemes, theme);
   await page.locator(".monaco-workbench.vscode-theme-defaults-themes-dark_modern-json").waitFor();
 }
 
@@ -111,7 +112,18 @@ async function pick(page: Page, key: string, text: string, row: string): Promise
   );
 }
 
-/** Chooses a row of the quick input that a command has opened. */
+/**
+ * Asks for a list and chooses a row of it. A list closes when something else takes the focus, e.g. a page of a panel that has
+ * only now loaded, and is then asked for again.
+ */
+export async function chooseFrom(page: Page, ask: () => Promise<void>, row: string): Promise<void> {
+  await waitFor(`"${row}" to choose`, patienceMs, async () => {
+    await ask();
+    return clickRow(page, page.locator(quickInputRows), row);
+  });
+}
+
+/** Chooses a row of a list that follows another one. */
 export async function chooseRow(page: Page, row: string): Promise<void> {
   await page.locator(quickInputRows, { hasText: row }).first().click();
 }

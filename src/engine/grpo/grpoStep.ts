@@ -4,8 +4,8 @@ import { completionBatch, layOut, spreadOverTokens, unpad, type CompletionBatch 
 import { accumulateCompletions, completionLogprobs } from "../policy/completionPass.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
-import { accumulatePrompt } from "../policy/promptGradient.ts";
-import { computePromptKv, zeroPromptKv, type PromptKv } from "../policy/promptKv.ts";
+import { accumulateAroundPrompt } from "../policy/promptGradient.ts";
+import { computePromptKv, withResidentKv, type PromptKv } from "../policy/promptKv.ts";
 import type { OptimizerState } from "../policy/trainer.ts";
 import { grpoLoss } from "./lossGraph.ts";
 import { tokenWeight, type StepTotals } from "./lossWeights.ts";
@@ -52,14 +52,16 @@ export async function referenceLogprobs(
   temperature: number,
 ): Promise<Float32Array[]> {
   const { prompt } = group;
-  const kv = await computePromptKv(policy, prompt, { which: "reference" });
-  const found: Float32Array[] = [];
-  for (const part of partsOf(policy, group)) {
-    const batch = batchOf(policy, part.group);
-    const { logprobs_N } = await completionLogprobs(policy, { prompt, kv, batch, temperature }, "reference");
-    found.push(...unpad(batch, logprobs_N));
-  }
-  return found;
+  const computed = await computePromptKv(policy, prompt, { which: "reference" });
+  return withResidentKv(policy, computed, async (kv) => {
+    const found: Float32Array[] = [];
+    for (const part of partsOf(policy, group)) {
+      const batch = batchOf(policy, part.group);
+      const { logprobs_N } = await completionLogprobs(policy, { prompt, kv, batch, temperature }, "reference");
+      found.push(...unpad(batch, logprobs_N));
+    }
+    return found;
+  });
 }
 
 /**
@@ -78,24 +80,23 @@ export async function accumulateGroup(
 ): Promise<GroupOutcome> {
   const { prompt } = group;
   const { temperature, importanceSamplingLevel } = spec;
-  const known = kv ?? (await computePromptKv(policy, prompt, { keepsHandedOn: true }));
-  const promptGradient = zeroPromptKv(policy.config, prompt);
   const logprobs_G_T: Float32Array[] = [];
   const entropies_G_T: Float32Array[] = [];
   let loss = 0;
   const tokens = weightedTokens(group);
-  for (const { group: part, indices } of partsOf(policy, group)) {
-    const batch = batchOf(policy, part);
-    const ref_G_T = refLogprobs_G_T === null ? null : picked(refLogprobs_G_T, indices);
-    const work = { prompt, kv: known, batch, temperature };
-    const feeds = lossFeeds(part, batch, ref_G_T, totals, spec, tokens);
-    const partLoss = grpoLoss({ importanceSamplingLevel, hasReference: ref_G_T !== null });
-    const computed = await accumulateCompletions(policy, optimizer, work, partLoss, feeds, promptGradient);
-    loss += computed.loss;
-    logprobs_G_T.push(...unpad(batch, computed.logprobs_N));
-    entropies_G_T.push(...unpad(batch, computed.entropies_N));
-  }
-  await accumulatePrompt(policy, optimizer, prompt, known, promptGradient);
+  await accumulateAroundPrompt(policy, optimizer, prompt, kv, async (promptKv, promptGradient) => {
+    for (const { group: part, indices } of partsOf(policy, group)) {
+      const batch = batchOf(policy, part);
+      const ref_G_T = refLogprobs_G_T === null ? null : picked(refLogprobs_G_T, indices);
+      const work = { prompt, kv: promptKv, batch, temperature };
+      const feeds = lossFeeds(part, batch, ref_G_T, totals, spec, tokens);
+      const partLoss = grpoLoss({ importanceSamplingLevel, hasReference: ref_G_T !== null });
+      const computed = await accumulateCompletions(policy, optimizer, work, partLoss, feeds, promptGradient);
+      loss += computed.loss;
+      logprobs_G_T.push(...unpad(batch, computed.logprobs_N));
+      entropies_G_T.push(...unpad(batch, computed.entropies_N));
+    }
+  });
   return { loss, logprobs_G_T, entropies_G_T, refLogprobs_G_T };
 }
 

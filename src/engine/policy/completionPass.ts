@@ -18,13 +18,13 @@ import {
 import { floatsOf, type Outputs } from "./outputs.ts";
 import { weightFeeds, type Policy } from "./policy.ts";
 import { completionMask, completionRotaryOf, type PreparedPrompt } from "./preparedPrompt.ts";
-import { promptKvFeeds, type PromptKv } from "./promptKv.ts";
+import { promptKvFeeds, type KvFeeds } from "./promptKv.ts";
 import { gradientBuffers, type OptimizerState } from "./trainer.ts";
 
 /** Completions that go through the policy together, after a prompt that has been computed. */
 export interface CompletionWork {
   readonly prompt: PreparedPrompt;
-  readonly kv: PromptKv;
+  readonly kv: KvFeeds;
   readonly batch: CompletionBatch;
   readonly temperature: number;
 }
@@ -81,7 +81,7 @@ export async function accumulateCompletions(
   work: CompletionWork,
   loss: CompletionLoss,
   lossFeeds: Feeds,
-  promptGradient: PromptKv,
+  promptGradient: KvFeeds,
 ): Promise<CompletionLogprobs & { readonly loss: number }> {
   const shape = shapeOf(work);
   const feeds = { ...completionFeeds(policy, work), ...lossFeeds };
@@ -106,7 +106,7 @@ async function accumulateSegments(
   pass: SegmentedPass,
   optimizer: OptimizerState,
   loss: CompletionLoss,
-  promptGradient: PromptKv,
+  promptGradient: KvFeeds,
 ): Promise<CompletionLogprobs & { readonly loss: number }> {
   const { policy, shape, feeds } = pass;
   const { before_S, last } = await forwardSegments(pass);

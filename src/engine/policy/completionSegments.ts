@@ -12,7 +12,7 @@ import {
 } from "./completionGraphs.ts";
 import { floatsOf } from "./outputs.ts";
 import { weightFeeds, type Policy } from "./policy.ts";
-import { promptKvFeeds, type PromptKv } from "./promptKv.ts";
+import { promptKvFeeds, type KvFeeds } from "./promptKv.ts";
 import type { Segment } from "./segments.ts";
 import { gradientBuffers, type OptimizerState } from "./trainer.ts";
 
@@ -25,7 +25,7 @@ export interface SegmentedPass {
   readonly headRows: number;
   /** Inputs but weights; those of the prompt are fed by segment. */
   readonly feeds: Feeds;
-  readonly kv: PromptKv;
+  readonly kv: KvFeeds;
 }
 
 /** Hidden states [G * C, hidden] before each segment, and after the last. */
@@ -56,7 +56,7 @@ export async function backwardSegments(
   optimizer: OptimizerState,
   before_S: readonly Float32Array[],
   dLast: Float32Array,
-  promptGradient: PromptKv,
+  promptGradient: KvFeeds,
 ): Promise<void> {
   const { policy, shape, segments } = pass;
   let dHidden = dLast;

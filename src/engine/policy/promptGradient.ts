@@ -8,7 +8,10 @@ import {
   featureFeeds,
   partsOfPrompt,
   promptKvFeeds,
+  withResidentKv,
+  zeroPromptKv,
   type HandedOn,
+  type KvFeeds,
   type PromptKv,
 } from "./promptKv.ts";
 import { gradientBuffers, type OptimizerState } from "./trainer.ts";
@@ -16,17 +19,37 @@ import { visionFeeds, type GridFrames } from "./visionTower.ts";
 import { framesOf } from "./visuals.ts";
 
 /**
+ * Adds the gradients of what is computed with one prompt: first those of its completions, then its own share, once.
+ * @param known the prompt's keys and values under the present weights, where they are
+ * @param completions adds theirs, those with respect to the prompt's keys and values to `promptGradient`
+ */
+export async function accumulateAroundPrompt<T>(
+  policy: Policy,
+  optimizer: OptimizerState,
+  prompt: PreparedPrompt,
+  known: PromptKv | undefined,
+  completions: (kv: KvFeeds, promptGradient: KvFeeds) => Promise<T>,
+): Promise<T> {
+  const computed = known ?? (await computePromptKv(policy, prompt, { keepsHandedOn: true }));
+  return withResidentKv(policy, zeroPromptKv(policy.config, prompt), async (promptGradient) => {
+    const done = await withResidentKv(policy, computed, (kv) => completions(kv, promptGradient));
+    await accumulatePrompt(policy, optimizer, prompt, computed, promptGradient);
+    return done;
+  });
+}
+
+/**
  * Adds the prompt's share to the gradients: what the completions' loss owes to its keys and values. Its parts are taken from
  * the last to the first, each handing the gradient of what it took in to the one before.
  * @param kv of the prompt under the present weights
  * @param gradient with respect to them
  */
-export async function accumulatePrompt(
+async function accumulatePrompt(
   policy: Policy,
   optimizer: OptimizerState,
   prompt: PreparedPrompt,
   kv: PromptKv,
-  gradient: PromptKv,
+  gradient: KvFeeds,
 ): Promise<void> {
   const visionGrids = isVisionFixed(policy) ? null : prompt.visuals.map(({ grid }) => grid);
   const parts = partsOfPrompt(policy, prompt, visionGrids);

@@ -1,3 +1,4 @@
+import type { Resident } from "../runtime/device.ts";
 import type { Feeds } from "../runtime/session.ts";
 import { promptSegments } from "./activations.ts";
 import type { PolicyConfig } from "./config.ts";
@@ -7,11 +8,14 @@ import { buildPromptForward, promptPartKey, promptParts, type PromptPart } from 
 import type { PreparedPrompt } from "./preparedPrompt.ts";
 import type { Grid } from "./ropeIndex.ts";
 
-/**
- * Keys and values of a prompt's prefix, by layer, each [kvHeads, paddedLength, headDim]. Sampling and the loss share them:
- * they hold for as long as the weights do.
- */
-export interface PromptKv {
+/** Keys and values of a prompt's prefix, by layer, each [kvHeads, paddedLength, headDim], as graphs take them. */
+export interface KvFeeds {
+  readonly keys_L: readonly Resident[];
+  readonly values_L: readonly Resident[];
+}
+
+/** The same as arrays. Sampling and the loss share them: they hold for as long as the weights do. */
+export interface PromptKv extends KvFeeds {
   readonly keys_L: readonly Float32Array[];
   readonly values_L: readonly Float32Array[];
   /** Where they were asked for: the backward pass begins its parts from them, and else computes them again. */
@@ -102,16 +106,33 @@ export function zeroPromptKv({ text }: PolicyConfig, prompt: PreparedPrompt): Pr
 }
 
 /**
+ * Lends keys and values to graphs that read them several times, or add to them: on a device with memory of its own they stay
+ * there until `use` is done. What graphs have written to them there is lost then.
+ */
+export async function withResidentKv<T>(
+  { graphs: { device } }: Pick<Policy, "graphs">,
+  { keys_L, values_L }: PromptKv,
+  use: (kv: KvFeeds) => Promise<T>,
+): Promise<T> {
+  const resident = (array: Float32Array): Resident => device.resident(array);
+  try {
+    return await use({ keys_L: keys_L.map(resident), values_L: values_L.map(resident) });
+  } finally {
+    for (const array of [...keys_L, ...values_L]) device.release(array);
+  }
+}
+
+/**
  * Inputs or outputs `<prefix>k.<layer>`, `<prefix>v.<layer>`, numbered from 0.
  * @param first layer of the graph that they are for, which has `count` of them
  */
 export function promptKvFeeds(
   prefix: string,
-  { keys_L, values_L }: PromptKv,
+  { keys_L, values_L }: KvFeeds,
   first = 0,
   count: number = keys_L.length,
 ): Feeds {
-  const entries = (kind: string, data_L: readonly Float32Array[]): [string, Float32Array][] =>
+  const entries = (kind: string, data_L: readonly Resident[]): [string, Resident][] =>
     data_L.slice(first, first + count).map((data, layer) => [`${prefix}${kind}.${layer}`, data]);
   return Object.fromEntries([...entries("k", keys_L), ...entries("v", values_L)]);
 }

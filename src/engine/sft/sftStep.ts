@@ -4,8 +4,7 @@ import type { CompletionLoss } from "../policy/completionGraphs.ts";
 import { accumulateCompletions } from "../policy/completionPass.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { PreparedPrompt } from "../policy/preparedPrompt.ts";
-import { accumulatePrompt } from "../policy/promptGradient.ts";
-import { computePromptKv, zeroPromptKv } from "../policy/promptKv.ts";
+import { accumulateAroundPrompt } from "../policy/promptGradient.ts";
 import type { OptimizerState } from "../policy/trainer.ts";
 
 export interface SftTarget {
@@ -28,20 +27,19 @@ export async function accumulateTarget(
   totalTokens: number,
 ): Promise<number> {
   const { prompt } = target;
-  const kv = await computePromptKv(policy, prompt, { keepsHandedOn: true });
-  const promptGradient = zeroPromptKv(policy.config, prompt);
   const lengths_G = target.tokens_G_T.map((tokens) => tokens.length);
   let loss = 0;
-  for (const indices of microBatches(policy.config, prompt.paddedLength, lengths_G, policy.limits)) {
-    const part = indices.map((k) => target.tokens_G_T[k] ?? new Int32Array(0));
-    const isTarget_G_T =
-      target.isTarget_G_T === undefined ? undefined : indices.map((k) => target.isTarget_G_T?.[k] ?? []);
-    const batch = completionBatch(part, prompt.lastToken, policy.config.padTokenId);
-    const weights = { loss_weights: lossWeights(batch, isTarget_G_T, totalTokens) };
-    const work = { prompt, kv, batch, temperature: 1 };
-    loss += (await accumulateCompletions(policy, optimizer, work, crossEntropy, weights, promptGradient)).loss;
-  }
-  await accumulatePrompt(policy, optimizer, prompt, kv, promptGradient);
+  await accumulateAroundPrompt(policy, optimizer, prompt, undefined, async (kv, promptGradient) => {
+    for (const indices of microBatches(policy.config, prompt.paddedLength, lengths_G, policy.limits)) {
+      const part = indices.map((k) => target.tokens_G_T[k] ?? new Int32Array(0));
+      const isTarget_G_T =
+        target.isTarget_G_T === undefined ? undefined : indices.map((k) => target.isTarget_G_T?.[k] ?? []);
+      const batch = completionBatch(part, prompt.lastToken, policy.config.padTokenId);
+      const weights = { loss_weights: lossWeights(batch, isTarget_G_T, totalTokens) };
+      const work = { prompt, kv, batch, temperature: 1 };
+      loss += (await accumulateCompletions(policy, optimizer, work, crossEntropy, weights, promptGradient)).loss;
+    }
+  });
   return loss;
 }
 

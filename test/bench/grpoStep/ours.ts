@@ -1,4 +1,4 @@
-// One process of `grpoStep.mjs`: steps of the embedded engine on one group, a line of JSON at the end.
+// One process of `grpoStep.ts`: steps of the embedded engine on one group, a line of JSON at the end.
 import fs from "node:fs";
 import os from "node:os";
 import { performance } from "node:perf_hooks";
@@ -12,7 +12,7 @@ import { sampleGroups } from "../../../src/engine/rollout/sampler.ts";
 import { randomClip } from "./clip.ts";
 import type { StepShape } from "./shape.ts";
 
-// SAFETY: written by grpoStep.mjs.
+// SAFETY: written by grpoStep.ts.
 const shape = JSON.parse(fs.readFileSync(process.argv[2] ?? "", "utf8")) as StepShape;
 const { groupSize, completionTokens, beta } = shape;
 const grpo = { groupSize, maxCompletionLength: completionTokens, beta, lossType: "dapo" as const };
@@ -41,7 +41,7 @@ const steps: Record<string, number>[] = [];
 for (let step = 0; step < shape.steps; step++) {
   const times = [performance.now()];
   const lap = (): void => void times.push(performance.now());
-  const kv = await computePromptKv(policy, prompt);
+  const kv = await computePromptKv(policy, prompt, { keepsHandedOn: true });
   lap();
   const options = { temperature: 1, topP: 1, topK: 0, groupSize, maxCompletionLength: completionTokens };
   const [completions = []] = await sampleGroups(policy, [{ prompt, seed: step, kv }], options);

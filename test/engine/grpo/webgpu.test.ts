@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accumulateGroup, stepTotals } from "../../../src/engine/grpo/grpoStep.ts";
+import { usualLimits } from "../../../src/engine/policy/activations.ts";
 import { tensorOf } from "../../../src/engine/policy/policy.ts";
 import { applyGradients, clearGradients, downloadState } from "../../../src/engine/policy/trainer.ts";
 import { sampleGroups } from "../../../src/engine/rollout/sampler.ts";
@@ -37,6 +38,13 @@ if (useSoftwareAdapter()) {
       assert.ok(error < 2e-3, `${name}: what two steps change is off by ${error}`);
     }
   });
+
+  test("WebGPU: a decoder that is computed layer by layer, a completion at a time, has the same gradients", () =>
+    withPolicyOn("webgpu", {}, async ({ policy, optimizer }) => {
+      await accumulate({ policy: { ...policy, limits: { ...usualLimits, bytes: 1 } }, optimizer });
+      await downloadState(policy, optimizer);
+      compareGradients("in segments on WebGPU", optimizer.gradients, await readTensors("grpo/token/0.04"));
+    }));
 
   test("WebGPU: loss and gradients of an adapter are those of peft", () =>
     withPolicyOn("webgpu", { policy: { lora: expected.lora } }, async (opened) => {
