@@ -19,7 +19,7 @@ export async function createPolicy(dir: string, seed: number, threads: number): 
   await writePolicyFiles(dir, corpus(seed + 1));
   const file = path.join(dir, "config.json");
   const config = readPolicyConfig(JSON.parse(await fs.readFile(file, "utf8")), file);
-  const checkpoint = { dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
+  const checkpoint = { dir, modelDir: dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
   const policy = { ...unadapted(threads), checkpoint, config, tokenizer: await readTokenizer(dir, config) };
   prepareLookup(policy);
   return policy;
@@ -83,7 +83,7 @@ function randomWeights(config: Policy["config"], random: SeededRandom): Weights 
 export async function policyFromConfig(dir: string, seed: number, threads: number): Promise<Policy> {
   const file = path.join(dir, "config.json");
   const config = readPolicyConfig(JSON.parse(await fs.readFile(file, "utf8")), file);
-  const checkpoint = { dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
+  const checkpoint = { dir, modelDir: dir, config, weights: randomWeights(config, seededRandom(seed, 0, 9)) };
   const policy = { ...unadapted(threads), checkpoint, config, tokenizer: await readTokenizer(dir, config) };
   prepareLookup(policy);
   return policy;

@@ -34,7 +34,7 @@ export const diagnosticTable = {
   "box-time-beyond-video": { about: "data", title: "A true box is after the end of the video" },
   "boxes-share-frame": { about: "data", title: "The policy sees fewer frames than it is asked for boxes" },
   "box-below-patch": { about: "data", title: "A true box is smaller than a merged patch" },
-  "truth-beyond-video": { about: "data", title: "A true segment ends after the video" },
+  "truth-beyond-video": { about: "data", title: "A true segment goes beyond the video" },
   "segment-between-frames": { about: "data", title: "A true segment lies between the sampled frames" },
   "unknown-duration": { about: "data", title: "The file of durations does not name a video" },
   "duration-differs": { about: "data", title: "The annotated duration is not that of the video" },

@@ -30,7 +30,9 @@ const policy = z
     model: z
       .string()
       .min(1)
-      .describe("Hugging Face checkpoint directory: config.json, model.safetensors, tokenizer.json."),
+      .describe(
+        "Hugging Face checkpoint directory: config.json, model.safetensors, tokenizer.json. Or the directory of a LoRA adapter, as PEFT writes it: it is merged into its model.",
+      ),
     training: z.literal("full").optional().describe("Train every weight."),
     lora: lora.optional(),
     freezeVision: z

@@ -8,6 +8,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { matmulLimit, neededOperations } from "./grpoStep/matmulShare.ts";
 import { plotSweep, type SweepPanel, type SweepPoint } from "./grpoStep/plot.ts";
 import { writeRandomCheckpoint, type StepShape } from "./grpoStep/shape.ts";
 
@@ -35,12 +36,12 @@ const usual: StepShape = {
 try {
   await writeRandomCheckpoint(checkpoint);
   if (values.sweep) sweep();
-  else compare();
+  else await compare();
 } finally {
   fs.rmSync(dir, { recursive: true, force: true });
 }
 
-function compare(): void {
+async function compare(): Promise<void> {
   const { python } = values;
   const torch = (kind: string, microBatch: number) => () =>
     measurePython(python ?? "", usual, [kind, String(microBatch)]);
@@ -61,6 +62,13 @@ function compare(): void {
     `\n| ${describe(usual)} | step | first step | peak memory | where the time goes |\n|---|---|---|---|---|`,
   );
   for (const [name, measured] of found) console.log(`| ${name} | ${row(measured)} |`);
+  const limit = await matmulLimit();
+  const later = (found.get("embedded engine") ?? []).flatMap(({ steps }) => steps.slice(1));
+  console.log(
+    `\nOne large product of matrices: ${(limit / 1e9).toFixed(0)} GFLOP/s. The embedded engine reaches of that, by part:`,
+  );
+  for (const [part, operations] of Object.entries(neededOperations(usual)))
+    console.log(`- ${part}: ${(100 * (operations / median(columnOf(later, part)) / limit)).toFixed(0)} %`);
 }
 
 /** One size varied at a time. */

@@ -6,6 +6,7 @@ WHEELS is a folder with the releases of qwenInputs.RELEASES (`pip download --no-
 does all of this, and compares with test/fixtures; `npm run test:python -- --write` writes there.
 """
 
+import json
 import pathlib
 import sys
 import types
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 import tinyPolicy
+from peft import LoraConfig, get_peft_model
 from qwenInputs import Reference, extended, pixel_inputs, process, token_types
 from transformers.vision_utils import get_vision_window_index
 
@@ -91,6 +93,17 @@ CASES = {
         content=[video(4, 84, 140, 1.6), text("When does the red square move?")],
         completion="2.0 to 3.4",
         logits_from="question",
+        # Of all that PEFT can do in one: other ranks and scales for some modules, the vision tower, a head trained as a whole.
+        adapter=dict(
+            r=2,
+            lora_alpha=3,
+            use_rslora=True,
+            target_modules=r".*(layers\.\d+\..*_proj|visual\..*(qkv|proj|merger\.mlp\.[02]))",
+            exclude_modules=r".*patch_embed.*",
+            rank_pattern={r"layers\.1\.mlp\.down_proj": 4},
+            alpha_pattern={"k_proj": 8},
+            modules_to_save=["lm_head"],
+        ),
     ),
     # Eight queries a key; 0.5 and 6 frames a second, whose times go beyond their heights and widths, or not.
     "two-videos": dict(
@@ -148,6 +161,7 @@ CASES = {
         content=[image(64, 96), text("Beside it:"), video(4, 96, 64, 2.1, 10), text("When does the red square move?")],
         completion="<answer>1.5 to 3.0</answer>",
         logits_from="completion",
+        adapter=dict(r=3, lora_alpha=6, target_modules=r".*language_model.*\.(q|v|o)_proj"),
     ),
     # As many deepstack features as decoder layers; two videos.
     "qwen3-vl-untied": dict(
@@ -215,11 +229,29 @@ def make_case(folder: pathlib.Path, case: dict, seed: int, reference: Reference)
         tensors[f"patches.{i}"] = patches
         tensors[f"visual.{i}"] = visual[i].contiguous()
     save_file(tensors, folder / "expected.safetensors")
-    for file in folder.iterdir():
+    if "adapter" in case:
+        make_adapter(folder / "adapter", model, case["adapter"], all_ids, all_positions, pixels, first_row)
+    for file in folder.rglob("*.*"):
         file.chmod(0o644)
     print(folder.name, "prompt", prompt_ids.shape[1], "rows", logits[0, first_row:-1].shape, "logits std",
           float(logits.std()), "smallest gap of greedy choice", gap, "seed", seed)
     return True
+
+
+def make_adapter(folder: pathlib.Path, model, options: dict, ids, positions, pixels, first_row: int) -> None:
+    """An adapter of random numbers as peft saves it, its model in the folder above, and the logits with it."""
+    adapted = get_peft_model(model, LoraConfig(**options))
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn(parameter.shape))
+        out = adapted(input_ids=ids, position_ids=positions, **token_types(model.config, ids), **pixels)
+    adapted.save_pretrained(folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    tinyPolicy.write_json(folder / "adapter_config.json", {**config, "base_model_name_or_path": ".."})
+    (folder / "README.md").unlink(missing_ok=True)
+    save_file(dict(logits=out.logits[0, first_row:-1].contiguous()), folder / "expected.safetensors")
 
 
 def of_each_visual(content: list[dict], images: list, videos: list) -> list:

@@ -49,19 +49,13 @@ async function targetInFolder(dir: string): Promise<ChatTarget> {
       hint: "Talk to the model of its specification, or wait for its first checkpoint.",
     });
   }
-  if (has("config.json")) return { name: path.basename(dir), dir, ...specOfFolder(dir), checkpointDir: null };
-  if (has("adapter_config.json")) {
-    throw new UserError({
-      code: "unsupported",
-      where: dir,
-      message: "expected a checkpoint in its run folder, found an adapter by itself",
-      hint: "Choose the checkpoint in the run that wrote it, or merge the adapter into its model.",
-    });
-  }
+  if (has("config.json") || has("adapter_config.json"))
+    return { name: path.basename(dir), dir, ...specOfFolder(dir), checkpointDir: null };
   throw new UserError({
     code: "not-found",
     where: dir,
-    message: "expected a checkpoint (config.json), a checkpoint of a run, or a run; found none of them",
+    message:
+      "expected a checkpoint (config.json), an adapter (adapter_config.json), a checkpoint of a run, or a run; found none of them",
     hint: "Choose the folder that holds config.json, model.safetensors and tokenizer.json.",
   });
 }

@@ -35,7 +35,7 @@ export const dataProblemCodes = [
   "boxes-xywh", // the boxes of the file make sense as x, y, width, height only; those without area are left out
   "boxes-in-pixels", // numbers far beyond 1; kept as annotated
   "box-times-differ", // boxes and timestamps differ in number, or the times do not rise; left out
-  "truth-beyond-video", // the true segment ends after the annotated duration; kept as annotated
+  "truth-beyond-video", // the true segment begins before 0 or ends after the annotated duration; kept as annotated
   "box-out-of-range", // a true box outside [0, 1]; kept as annotated
   "unknown-duration", // the file of durations does not name the video; kept, its own duration counts
   "unknown-box-times", // neither timestamps nor duration; kept, with assumed times

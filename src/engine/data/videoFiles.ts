@@ -14,7 +14,8 @@ export interface FoundVideo {
 
 /**
  * Finds the videos of a dataset by their names, the most likely first: with or without an ending, also in sub-folders. A file
- * goes before a folder of frames of the same name. Each folder is listed once.
+ * goes before a folder of frames of the same name. Each folder is listed once. An absolute path that leads nowhere is one of
+ * another machine, as in published annotations of GOT-10k: as much of its end is taken as there is in `videosDir`.
  */
 export function createVideoFinder(videosDir: string): (names: readonly string[]) => FoundVideo {
   const listings = new Map<string, Listing>();
@@ -32,12 +33,20 @@ export function createVideoFinder(videosDir: string): (names: readonly string[])
     return folders.has(base) ? { path: asNamed, exists: true, isFolder: true } : null;
   };
   return (names) => {
-    for (const name of names) {
+    for (const name of names.flatMap(endsOf)) {
       const found = find(name);
       if (found !== null) return found;
     }
-    return { path: path.resolve(videosDir, names[0] ?? ""), exists: false, isFolder: false };
+    const named = endsOf(names[0] ?? "").at(-1) ?? "";
+    return { path: path.resolve(videosDir, named), exists: false, isFolder: false };
   };
+}
+
+/** A relative name by itself; an absolute one, then without its first folder, and so on to its last part. */
+function endsOf(name: string): string[] {
+  if (!path.isAbsolute(name)) return [name];
+  const parts = name.split(/[\\/]/).filter((part) => part !== "");
+  return [name, ...parts.slice(1).map((_, i) => path.join(...parts.slice(i + 1)))];
 }
 
 interface Listing {

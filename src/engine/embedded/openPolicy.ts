@@ -2,9 +2,10 @@ import path from "node:path";
 import type { Provider } from "../../protocol/device.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
 import { elementCount } from "../graph/types.ts";
-import { readCheckpoint, readCheckpointConfig, type Checkpoint, type Weights } from "../policy/checkpoint.ts";
+import { readCheckpointConfig, type Checkpoint, type Weights } from "../policy/checkpoint.ts";
 import { adapterSpecs, loraConfigOf, type LoraConfig } from "../policy/lora.ts";
 import type { PolicyConfig } from "../policy/config.ts";
+import { readMergedCheckpoint } from "../policy/mergedCheckpoint.ts";
 import { trainableSpecs, type Policy } from "../policy/policy.ts";
 import { readTokenizer } from "../policy/tokenizer.ts";
 import { createOptimizer, loadTrainingState, type OptimizerState } from "../policy/trainer.ts";
@@ -34,7 +35,7 @@ export async function openPolicy(
   const use = policyUse(spec, trains);
   const memory = policyMemory(await readCheckpointConfig(dir), use, leastLoad);
   requireMemory(dir, memory, use);
-  const checkpoint = await readCheckpoint(dir);
+  const checkpoint = await readMergedCheckpoint(dir);
   const { config } = checkpoint;
   const lora = loraConfigOf(spec.policy);
   const optimisation = spec.method === "grpo" ? spec.grpo : spec.sft;
@@ -42,7 +43,7 @@ export async function openPolicy(
   const policy: Policy = {
     checkpoint,
     config,
-    tokenizer: await readTokenizer(checkpoint.dir, config),
+    tokenizer: await readTokenizer(checkpoint.modelDir, config),
     lora,
     adapters: lora === null ? new Map<string, Float32Array>() : newAdapters(config, lora, optimisation.seed),
     reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,

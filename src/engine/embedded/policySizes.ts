@@ -86,11 +86,11 @@ export function policySizeText(size: PolicySize, available = machineBytes()): st
   return `${need}: ${able} on this machine, opens in about ${Math.ceil(openSec)} s`;
 }
 
-/** Seconds to widen a bfloat16, tried on a few million. */
+/** Seconds to widen a bfloat16 into fresh memory, tried on a few million. */
 function widenSecPerElement(): number {
   const halves = new Uint16Array(8_000_000).fill(0x3f80);
-  bfloat16ToFloat32(halves.subarray(0, 1_000_000)); // compiled before it is timed
+  bfloat16ToFloat32(halves.subarray(0, 1_000_000), new Float32Array(1_000_000)); // compiled before it is timed
   const begun = performance.now();
-  bfloat16ToFloat32(halves);
+  bfloat16ToFloat32(halves, new Float32Array(halves.length));
   return (performance.now() - begun) / 1000 / halves.length;
 }

@@ -1,6 +1,5 @@
-import fs from "node:fs/promises";
-import path from "node:path";
-import { readPolicyConfig } from "../policy/config.ts";
+import { readCheckpointConfig } from "../policy/checkpoint.ts";
+import { modelDirOf } from "../policy/peftAdapter.ts";
 import { readTokenizer, type PolicyTokenizer } from "../policy/tokenizer.ts";
 
 const opened = new Map<string, Promise<PolicyTokenizer>>();
@@ -16,6 +15,5 @@ export function openTokenizer(dir: string): Promise<PolicyTokenizer> {
 }
 
 async function open(dir: string): Promise<PolicyTokenizer> {
-  const file = path.join(dir, "config.json");
-  return readTokenizer(dir, readPolicyConfig(JSON.parse(await fs.readFile(file, "utf8")), file));
+  return readTokenizer(modelDirOf(dir), await readCheckpointConfig(dir));
 }

@@ -1,8 +1,7 @@
-/** bfloat16 is the upper half of a float32. */
-export function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
-  const words = new Uint32Array(bits.length);
+/** bfloat16 is the upper half of a float32. @param into as many values, written over */
+export function bfloat16ToFloat32(bits: Uint16Array, into: Float32Array): void {
+  const words = new Uint32Array(into.buffer, into.byteOffset, into.length);
   for (let i = 0; i < bits.length; i++) words[i] = (bits[i] ?? 0) << 16;
-  return new Float32Array(words.buffer);
 }
 
 /** Rounds to nearest, ties to even, as torch does. */
@@ -17,16 +16,15 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array {
   return bits;
 }
 
-export function float16ToFloat32(bits: Uint16Array): Float32Array {
-  const values = new Float32Array(bits.length);
+/** @param into as many values, written over */
+export function float16ToFloat32(bits: Uint16Array, into: Float32Array): void {
   for (let i = 0; i < bits.length; i++) {
     const h = bits[i] ?? 0;
     const sign = h & 0x8000 ? -1 : 1;
     const exponent = (h >> 10) & 31;
     const fraction = h & 1023;
-    if (exponent === 31) values[i] = fraction === 0 ? sign * Infinity : NaN;
-    else if (exponent === 0) values[i] = sign * fraction * 2 ** -24;
-    else values[i] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+    if (exponent === 31) into[i] = fraction === 0 ? sign * Infinity : NaN;
+    else if (exponent === 0) into[i] = sign * fraction * 2 ** -24;
+    else into[i] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
   }
-  return values;
 }

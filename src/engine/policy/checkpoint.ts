@@ -6,14 +6,18 @@ import { UserError } from "../../protocol/errors.ts";
 import { sameShape } from "../graph/types.ts";
 import { rememberedHash, stateOf } from "../video/hashMemo.ts";
 import { readPolicyConfig, type PolicyConfig } from "./config.ts";
-import { parameterSpecs, savedName } from "./parameters.ts";
+import { canonicalName, parameterSpecs, savedName } from "./parameters.ts";
+import { findAdapter, modelDirOf } from "./peftAdapter.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 
 /** Weights by parameter name, float32, in the order of `parameterSpecs`. */
 export type Weights = Map<string, Float32Array>;
 
 export interface Checkpoint {
+  /** As it was named: the model's folder, or that of an adapter, which `weights` have in them. */
   readonly dir: string;
+  /** Where config.json and the tokenizer are. */
+  readonly modelDir: string;
   readonly config: PolicyConfig;
   readonly weights: Weights;
 }
@@ -31,8 +35,9 @@ const companions = [
 
 /** The architecture of a checkpoint, without its weights. @throws UserError "bad-checkpoint" naming the file */
 export async function readCheckpointConfig(dir: string): Promise<PolicyConfig> {
-  const file = path.join(dir, "config.json");
-  return withGenerationEnds(readPolicyConfig(await readJson(file), file), dir);
+  const modelDir = modelDirOf(dir);
+  const file = path.join(modelDir, "config.json");
+  return withGenerationEnds(readPolicyConfig(await readJson(file), file), modelDir);
 }
 
 /**
@@ -61,7 +66,7 @@ export async function readCheckpoint(dir: string): Promise<Checkpoint> {
       }
       weights.set(name, await owner.file.read(owner.name));
     }
-    return { dir, config, weights };
+    return { dir, modelDir: dir, config, weights };
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }
@@ -92,19 +97,25 @@ export async function writeCheckpoint(
   await writeSafetensors(path.join(dir, "model.safetensors"), tensors, dtype);
   await fs.writeFile(path.join(dir, "config.json"), JSON.stringify(checkpoint.config.raw, null, 2) + "\n");
   for (const name of companions) {
-    await fs.copyFile(path.join(checkpoint.dir, name), path.join(dir, name)).catch(ignoreMissing);
+    await fs.copyFile(path.join(checkpoint.modelDir, name), path.join(dir, name)).catch(ignoreMissing);
   }
 }
 
 /**
- * Hash of everything that decides what the policy answers: weights, config, tokenizer. Hex sha256.
+ * Hash of everything that decides what the policy answers: weights, adapter, config, tokenizer. Hex sha256.
  * @param cacheDir remembers it there for as long as the files do not change: 3B parameters take seconds to read
  */
 export async function hashCheckpoint(dir: string, cacheDir?: string): Promise<string> {
-  const { files: weights } = await findWeights(dir);
-  const files = [...weights, ...["config.json", "tokenizer.json"].map((name) => path.join(dir, name))];
+  const files = await filesOf(dir);
   if (cacheDir === undefined) return sha256Of(files);
   return rememberedHash(cacheDir, path.resolve(dir), await stateOf(files), () => sha256Of(files));
+}
+
+async function filesOf(dir: string): Promise<string[]> {
+  const adapter = findAdapter(dir);
+  if (adapter !== null) return [adapter.weightsFile, adapter.configFile, ...(await filesOf(adapter.baseDir))];
+  const { files } = await findWeights(dir);
+  return [...files, ...["config.json", "tokenizer.json"].map((name) => path.join(dir, name))];
 }
 
 async function sha256Of(files: readonly string[]): Promise<string> {
@@ -120,11 +131,6 @@ export function weightOf(weights: Weights, name: string): Float32Array {
   const data = weights.get(name);
   if (data === undefined) throw new Error(`internal: no weight ${name}`);
   return data;
-}
-
-/** transformers 5 writes `model.language_model.` and `model.visual.`; the published checkpoints say `model.` and `visual.`. */
-function canonicalName(name: string): string {
-  return name.replace(/^model\.language_model\./, "model.").replace(/^model\.visual\./, "visual.");
 }
 
 /** Files of the weights, and the one that says what they hold. */

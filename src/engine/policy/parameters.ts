@@ -18,6 +18,11 @@ export function savedName(name: string, { architecture }: PolicyConfig): string 
   return name.replace(/^model\./, "model.language_model.").replace(/^visual\./, "model.visual.");
 }
 
+/** transformers 5 writes `model.language_model.` and `model.visual.`; the published checkpoints say `model.` and `visual.`. */
+export function canonicalName(name: string): string {
+  return name.replace(/^model\.language_model\./, "model.").replace(/^model\.visual\./, "visual.");
+}
+
 type Named = [name: string, shape: Shape];
 
 function visionParameters({ vision: v }: PolicyConfig): ParameterSpec[] {

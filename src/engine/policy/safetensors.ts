@@ -30,12 +30,14 @@ const entrySchema = z.object({
 });
 const bytesPerElement: Readonly<Record<string, number>> = { F32: 4, BF16: 2, F16: 2 };
 const maxHeaderBytes = 100_000_000; // the limit of the reference implementation
+const bufferHalves = 2 ** 22;
 const maxReadBytes = 2 ** 30; // one read of over 2 GiB is refused by the system
 
 /** An open file; tensors are read one at a time, so that a shard larger than memory can be opened. */
 export class SafetensorsFile {
   readonly #file: fs.FileHandle;
   readonly #entries: ReadonlyMap<string, TensorEntry>;
+  #halves: Uint16Array<ArrayBuffer> | null = null;
 
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
@@ -67,20 +69,32 @@ export class SafetensorsFile {
     return this.#entries.get(name)?.shape;
   }
 
-  /** As float32, whatever the file holds. */
+  /** As float32, whatever the file holds. Halves go through one small buffer: no second copy of a tensor is made. */
   async read(name: string): Promise<Float32Array> {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw new Error(`internal: no tensor ${name} in ${this.path}`);
-    const bytes = new Uint8Array(entry.end - entry.start);
+    const values = new Float32Array(elementCount(entry.shape));
+    if (entry.dtype === "F32") {
+      await this.#fill(new Uint8Array(values.buffer), entry.start, name);
+      return values;
+    }
+    const convert = entry.dtype === "BF16" ? bfloat16ToFloat32 : float16ToFloat32;
+    this.#halves ??= new Uint16Array(bufferHalves);
+    for (let done = 0; done < values.length; done += bufferHalves) {
+      const halves = this.#halves.subarray(0, Math.min(bufferHalves, values.length - done));
+      await this.#fill(new Uint8Array(halves.buffer, 0, halves.byteLength), entry.start + 2 * done, name);
+      convert(halves, values.subarray(done, done + halves.length));
+    }
+    return values;
+  }
+
+  async #fill(bytes: Uint8Array, start: number, name: string): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       const length = Math.min(bytes.length - done, maxReadBytes);
-      const { bytesRead } = await this.#file.read(bytes, done, length, entry.start + done);
+      const { bytesRead } = await this.#file.read(bytes, done, length, start + done);
       if (bytesRead === 0) throw broken(this.path, `ends within ${name}`);
       done += bytesRead;
     }
-    if (entry.dtype === "F32") return new Float32Array(bytes.buffer);
-    const halves = new Uint16Array(bytes.buffer);
-    return entry.dtype === "BF16" ? bfloat16ToFloat32(halves) : float16ToFloat32(halves);
   }
 
   close(): Promise<void> {

@@ -131,11 +131,11 @@ test("a row that lacks what its task needs, or has it in another type, is named 
   assert.match(dataset.problems[6]?.message ?? "", /duration: .*expected number, received string/);
 });
 
-test("segments that are turned, empty or negative, and tasks without their truth", async (t) => {
+test("segments that are turned, empty or before the video, and tasks without their truth", async (t) => {
   const cases: readonly (readonly [TaskId, object, string | null])[] = [
     ["temporal-grounding", { segment: [3, 1] }, "zero-length"],
     ["temporal-grounding", { segment: [2, 2] }, "zero-length"],
-    ["temporal-grounding", { segment: [-1, 2] }, "zero-length"],
+    ["temporal-grounding", { segment: [-2, 0] }, "zero-length"],
     ["temporal-grounding", {}, "bad-row"],
     [
       "temporal-grounding",

@@ -65,6 +65,53 @@ test("ActivityNet Captions: videos with and without v_", async (t) => {
   assert.deepEqual(problemsOf(dataset), []);
 });
 
+test("true segments stay as annotated: a start before 0, an end after the duration, but for the rounding of computed ones", async (t) => {
+  const rows = {
+    A: {
+      duration: 95.03999999999999,
+      timestamps: [
+        [-0.1, 11],
+        [1, 95.04],
+        [1, 95.1],
+      ],
+      sentences: ["x", "y", "z"],
+    },
+  };
+  const dataset = await readFrom(
+    t,
+    { format: "charades-sta", task: "temporal-grounding", path: "a.json" },
+    { "a.json": rows },
+    ["A.mp4"],
+  );
+  assert.deepEqual(
+    dataset.examples.map(({ truth }) => truth.task === "temporal-grounding" && Object.values(truth.segment)),
+    rows.A.timestamps,
+  );
+  assert.deepEqual(problemsOf(dataset), ["A_0 truth-beyond-video kept", "A_2 truth-beyond-video kept"]);
+  assert.match(dataset.problems[0]?.message ?? "", /begins at -0\.1 s, before the video; it is kept/);
+});
+
+test("an absolute path of another machine: as much of its end as there is among the videos", async (t) => {
+  const gt = [
+    [0, 0, 0.5, 0.5],
+    [0, 0, 0.6, 0.6],
+  ];
+  const rows = ["/mnt/share/GOT-10k/val/GOT_1", "/mnt/share/GOT-10k/val/GOT_2", "/mnt/share/val/GOT_3"].map((name) => {
+    return { path: name, object: "sloth", gt, duration: 4 };
+  });
+  const spec = { format: "got10k-sampled", task: "tracking", path: "a.json" } as const;
+  const dataset = await readFrom(t, spec, { "a.json": rows }, ["GOT_1.mp4", "val/GOT_2.mp4", "GOT_2.mp4"]);
+  assert.deepEqual(
+    dataset.examples.map(({ id, videoPath }) => [id, path.relative(path.join(dataset.dir, "videos"), videoPath)]),
+    [
+      ["GOT_1_0", "GOT_1.mp4"],
+      ["GOT_2_0", path.join("val", "GOT_2.mp4")],
+      ["GOT_3_0", "GOT_3"],
+    ],
+  );
+  assert.deepEqual(problemsOf(dataset), ["GOT_3_0 missing-video kept"]);
+});
+
 const csvHead = "video_id,frame_count,width,height,question,answer,qid,type,a0,a1,a2,a3,a4";
 
 test("NExT-GQA, CSV: options, segments and folders come from three files", async (t) => {

@@ -78,7 +78,7 @@ test("Charades-STA: rows that look wrong are named, and only those without a usa
           [4, 12],
           [5, 5],
           [6, 2],
-          [-1, 2],
+          [-3, -2],
           [1, 2],
         ],
         sentences: ["a", "b", "c", "d", "e"],

@@ -221,7 +221,7 @@ test("many rows become one count and some of them", () => {
   const findings = condense(findingsOf({ training: [datasetOf([grounding], problems)] }));
   assert.equal(findings.length, 21);
   assert.deepEqual(findings[0]?.place, { kind: "spec", path: ["data", { named: "data" }] });
-  assert.equal(findings[0].message, "A true segment ends after the video: 30 times in data. The first (clip_0): m");
+  assert.equal(findings[0].message, "A true segment goes beyond the video: 30 times in data. The first (clip_0): m");
   const shorter = [0.3, 0.1].map((length, i) =>
     exampleOf({ task: "temporal-grounding", segment: { startSec: 7.1, endSec: 7.1 + length } }, { id: `c${i}` }),
   );

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
@@ -115,6 +116,17 @@ for (const name of policyFixtures) {
         within(maxDifference(logits, await readExpected("logits")), 5e-4, `${name} logits`);
       }));
 
+    const adapterDir = path.join(dir, "adapter");
+    if (fs.existsSync(adapterDir))
+      test("logits with an adapter that peft has saved, by its folder alone", () =>
+        withPolicy(adapterDir, {}, async ({ policy }) => {
+          const ids = [...expected.promptIds, ...expected.completionIds];
+          const logits = await computeLogits(policy, visuals, ids, expected.firstLogitsRow + 1);
+          const known = await readExpected("logits", adapterDir);
+          within(maxDifference(logits, known), 5e-4, `${name} logits with an adapter`);
+          assert.ok(maxDifference(known, await readExpected("logits")) > 0.1, "the adapter does something");
+        }));
+
     test("64 tokens of greedy decoding", () =>
       withPolicy(dir, {}, async ({ policy }) => {
         const prompt = prepareTokens(expected.promptIds, visuals, config);
@@ -126,8 +138,8 @@ for (const name of policyFixtures) {
         );
       }));
 
-    async function readExpected(tensor: string): Promise<Float32Array> {
-      const file = await SafetensorsFile.open(path.join(dir, "expected.safetensors"));
+    async function readExpected(tensor: string, folder = dir): Promise<Float32Array> {
+      const file = await SafetensorsFile.open(path.join(folder, "expected.safetensors"));
       try {
         return await file.read(tensor);
       } finally {

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { z } from "zod";
 import type { BoundingBox } from "../../../protocol/tasks.ts";
 import { BoxForms } from "./boxForms.ts";
@@ -23,10 +24,10 @@ export function* readGot10kSampled(input: JsonReaderInput): Iterable<ReadRow> {
   const { report } = input;
   const forms = new BoxForms();
   try {
-    for (const listed of readList(input, rowSchema, "a list of rows with path, object and gt", (r) => r.path)) {
+    for (const listed of readList(input, rowSchema, "a list of rows with path, object and gt", nameOf)) {
       const { row, id, entry, position } = listed;
-      const path = [position, "gt"];
-      row.gt.forEach((box, i) => forms.add(box, [...path, i]));
+      const place = [position, "gt"];
+      row.gt.forEach((box, i) => forms.add(box, [...place, i]));
       const boxes = row.gt.map(([x0, y0, x1, y1]) => ({ x0, y0, x1, y1 }));
       if (!areUsable(boxes, listed, report)) continue;
       const timestamps = boxTimes(listed, report);
@@ -34,12 +35,17 @@ export function* readGot10kSampled(input: JsonReaderInput): Iterable<ReadRow> {
       const timed = boxes.map((box, i) => ({ timestampSec: timestamps[i] ?? 0, box }));
       const truth = { task: "tracking", boxes: timed } as const;
       const { path: videoName, duration: durationSec = null } = row;
-      yield { id, videoName, durationSec, question: row.object.trim(), truth, row: entry, path };
+      yield { id, videoName, durationSec, question: row.object.trim(), truth, row: entry, path: place };
     }
   } finally {
     // Also when no more rows are wanted: what was read says enough.
     forms.report(report);
   }
+}
+
+/** Published rows have absolute paths of another machine. */
+function nameOf({ path: named }: Row): string {
+  return path.isAbsolute(named) ? path.basename(named) : named;
 }
 
 /** Normalised numbers reach 1, a little over where an object leaves the frame; pixels and thousandths go far beyond. */
