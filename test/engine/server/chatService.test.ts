@@ -194,6 +194,14 @@ test("a checkpoint of a run is opened with the run's specification", async () =>
   }
 });
 
+test("an adapter that peft has saved is opened by its folder alone", async () => {
+  const dir = path.resolve("test", "fixtures", "policy", "qwen3-vl", "adapter");
+  const opened = await open({ kind: "folder", dir });
+  assert.deepEqual([opened.name, opened.dir], ["adapter", dir]);
+  assert.ok(opened.parameters > 0);
+  await sendRequest(connection, closeChat, { id: opened.id });
+});
+
 async function open(source: ChatSource): Promise<ChatPolicy> {
   return (await sendRequest(connection, openChat, { source, ifBusy: "refuse" })).policy;
 }

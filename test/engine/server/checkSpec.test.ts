@@ -67,6 +67,27 @@ test("files that are not there: the nearest name of each folder is offered", (t)
   assert.deepEqual(reward("rewards/made.py", "made"), ['warning | unknown-function | ["rewards",0,"function"]']);
 });
 
+test("an adapter as the policy: its weights and its model have to be there", (t) => {
+  const { check, spec, write, dir } = workspace(t);
+  const adapter = { peft_type: "LORA", lora_alpha: 16, base_model_name_or_path: "../policy" };
+  const messages = (changes: object): string[] => {
+    write("adapter/adapter_config.json", JSON.stringify({ ...adapter, ...changes }));
+    return check(spec({ policy: { model: "adapter" } })).map(({ code, message }) => `${code}: ${message}`);
+  };
+  assert.match(messages({}).join(), /^missing-file: the adapter's weights are missing/);
+  write("adapter/adapter_model.safetensors", "");
+  assert.deepEqual(messages({}), []);
+  assert.match(
+    messages({ base_model_name_or_path: "Qwen/None" }).join(),
+    /^missing-file: expected the model .*"Qwen\/None"/,
+  );
+  fs.rmSync(path.join(dir, "policy", "tokenizer.json"));
+  assert.match(
+    messages({}).join(),
+    /^missing-file: expected tokenizer\.json in the checkpoint directory .*policy, found none/,
+  );
+});
+
 test("keys and values that a schema does not know: what was meant is offered", (t) => {
   const { spec, check } = workspace(t);
   assert.deepEqual(linesOf(check(spec({ grpo: { groupSiez: 4, steps: 0 } }))), [
