@@ -113,7 +113,8 @@ export class Application {
     );
     this.dashboard = this.scope.add(this.createDashboard(fail));
     this.imports = this.createImports();
-    this.chat = this.scope.add(new ChatPanel({ engine, registry, paths, showError: fail }));
+    const { workspaceState } = context;
+    this.chat = this.scope.add(new ChatPanel({ engine, registry, paths, workspaceState, showError: fail }));
     this.joinWorkbench(fail);
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ChatHost, isChatMessage, type AskWatch, type ChatPorts } from "../../src/extension/chat/chatHost.ts";
+import type { ChatMemory } from "../../src/extension/chat/chatMemory.ts";
 import { sourceItems, sourceOf } from "../../src/extension/chat/chatSources.ts";
 import type { AskChatParams, ChatAnswer, ChatInput } from "../../src/protocol/chat.ts";
 import type { AskedQuestion, ChatSlot, ChatTurn, HostToChat } from "../../src/protocol/chatView.ts";
@@ -9,12 +10,13 @@ import { UserError, type ErrorData } from "../../src/protocol/errors.ts";
 import { answerOf, policyOf, turnOf } from "../webview/chatFixture.ts";
 
 /** A host between a page and an engine that are played by the test. */
-function play(engine: Partial<ChatPorts> = {}) {
+function play(engine: Partial<ChatPorts> = {}, memory?: ChatMemory) {
   const posted: HostToChat[] = [];
   const asks: { params: Omit<AskChatParams, "ask">; watch: AskWatch }[] = [];
   const closed: string[] = [];
+  const remembered: ChatMemory[] = [];
   let opened = 0;
-  const host = new ChatHost({
+  const ports: ChatPorts = {
     open: () => Promise.resolve(policyOf(`policy-${++opened}`)),
     close: (id) => Promise.resolve(void closed.push(id)),
     ask: (params, watch) => {
@@ -28,15 +30,17 @@ function play(engine: Partial<ChatPorts> = {}) {
     chooseExample: () => Promise.resolve(undefined),
     droppedVideo: () => undefined,
     newSeed: () => 7,
+    remember: (kept) => void remembered.push(kept),
     ...engine,
-  });
+  };
+  const host = new ChatHost(ports, memory);
   const last = <Kind extends HostToChat["kind"]>(kind: Kind): Extract<HostToChat, { kind: Kind }> => {
     const found = posted.filter((message): message is Extract<HostToChat, { kind: Kind }> => message.kind === kind);
     return found.at(-1) ?? assert.fail(`nothing of ${kind} was posted`);
   };
   const slots = (): readonly ChatSlot[] => last("slots").slots;
   const turn = (): ChatTurn => last("turn").turn;
-  return { host, posted, asks, closed, last, slots, turn };
+  return { host, posted, asks, closed, last, slots, turn, remembered };
 }
 
 function answer(change: Partial<ChatAnswer> = {}): ChatAnswer {
@@ -63,6 +67,31 @@ test("a policy is opened, asked and answered; frames become URIs of the page", a
   assert.deepEqual(turn().answers[0]?.state, { kind: "done" });
   assert.deepEqual(turn().answers[0]?.input?.frames, ["uri:frame-0", "uri:frame-1"]);
   assert.deepEqual([asks[0]?.params.id, asks[0]?.params.seed, asks[0]?.params.ifBusy], ["policy-1", 7, "refuse"]);
+});
+
+test("a window that comes back has the questions and the policies, which are opened when the user says so", async () => {
+  const before = play({
+    ask: () => new Promise(() => undefined), // the window is closed before it answers
+  });
+  await before.host.receive({ kind: "ready" });
+  await before.host.openPolicy(0, folder("one"));
+  void before.host.receive({ kind: "ask", asked });
+  await nextTurn();
+  const memory = before.remembered.at(-1) ?? assert.fail("nothing is kept");
+  const after = play({}, JSON.parse(JSON.stringify(memory)) as ChatMemory);
+  await after.host.receive({ kind: "ready" });
+  assert.deepEqual(
+    after.slots().map(({ name, state }) => [name, state.kind]),
+    [["one", "failed"]],
+  );
+  const [turn] = after.last("turns").turns;
+  assert.deepEqual([turn?.asked, turn?.answers[0]?.state], [asked, { kind: "stopped" }]);
+  await after.host.receive({ kind: "reopenPolicy", slot: 0 });
+  assert.equal(after.slots()[0]?.state.kind, "open");
+  await after.host.receive({ kind: "ask", asked });
+  assert.deepEqual([after.turn().id, after.turn().answers[0]?.state], [2, { kind: "done" }]);
+  await after.host.receive({ kind: "clear" });
+  assert.deepEqual(after.remembered.at(-1), { sources: [folder("one")], turns: [] });
 });
 
 test("two policies are asked one after the other, each with its column", async () => {

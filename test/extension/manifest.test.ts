@@ -180,6 +180,7 @@ test("the specification's ending is a language with a schema, and activates the 
     "workspaceContains:**/*.cases.jsonl",
     "onWebviewPanel:videoRft.rollouts",
     "onWebviewPanel:videoRft.dashboard",
+    "onWebviewPanel:videoRft.chat",
   ]);
 });
 

@@ -121,6 +121,17 @@ scene("questions and answers are there again after the panel was hidden", async 
   assert.equal(await chat.locator(".card").count(), 4);
 });
 
+scene("with its window the panel comes back, and its policies are opened again by a click", async () => {
+  await runCommand(page, "Developer: Reload Window");
+  await page.locator(".tab", { hasText: "RFT Chat" }).click();
+  const chat = await openChat();
+  await waitFor("all questions", patienceMs, async () => (await chat.locator(".history-item").count()) === 3);
+  await untilFrame(chat);
+  await screenshot(page, "chat-back");
+  await chat.getByText("Open again").first().click();
+  await chat.locator(".policy-state", { hasText: "parameters" }).waitFor();
+});
+
 /** A checkpoint after one step, as the command line makes it. */
 function makeCheckpoint(): void {
   const cli = path.resolve("dist", "engine", "cli.cjs");

@@ -18,6 +18,8 @@ import {
   patienceMs,
   runCommand,
   screenshot,
+  soonMs,
+  succeeds,
   waitFor,
   webviewFrame,
 } from "./workbench.ts";
@@ -245,7 +247,7 @@ function lineTexts(): Promise<string[]> {
 /** Changes the file on the disk's side of the editor: through the editor, with replace, and saves. */
 async function edit(before: string, after: string): Promise<void> {
   const text = (await editorLine(before).innerText()).replaceAll("\u00a0", " ");
-  await editorLine(before).click();
+  await clickLine(before);
   await page.keyboard.press("Home");
   await page.keyboard.press("Shift+End");
   await page.keyboard.insertText(text.trim().replace(before, after));
@@ -254,8 +256,16 @@ async function edit(before: string, after: string): Promise<void> {
 
 /** Sets a breakpoint at the line of the editor in front that has a text. */
 async function breakAt(text: string): Promise<void> {
-  await editorLine(text).click();
+  await clickLine(text);
   await page.keyboard.press("F9");
+}
+
+/** A line of a short file, which may be scrolled away or lie under the lines that stick to the top: then it is brought back. */
+async function clickLine(text: string): Promise<void> {
+  if (await succeeds(editorLine(text).click({ timeout: soonMs }))) return;
+  await runCommand(page, "View: Focus Active Editor Group");
+  await page.keyboard.press("Control+Home");
+  await editorLine(text).click();
 }
 
 async function paused(): Promise<void> {

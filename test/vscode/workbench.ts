@@ -10,7 +10,7 @@ import type { VsCodeServer } from "./server.ts";
 export const patienceMs = Number(process.env.TEST_PATIENCE_MS ?? 300_000);
 
 /** Long enough for a busy machine, and short enough to try again. */
-const soonMs = 10_000;
+export const soonMs = 10_000;
 
 const quickInput = ".quick-input-widget .quick-input-box input";
 const quickInputRows = ".quick-input-list .monaco-list-row";
@@ -162,7 +162,8 @@ async function fillInput(page: Page, text: string): Promise<boolean> {
   return (await succeeds(input.fill(text, { timeout: soonMs }))) && input.isVisible();
 }
 
-async function succeeds(action: Promise<void>): Promise<boolean> {
+/** Whether an action could be done. */
+export async function succeeds(action: Promise<void>): Promise<boolean> {
   return action.then(
     () => true,
     () => false,

@@ -1,13 +1,12 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { SpecFix, SpecPath } from "../../protocol/diagnostics.ts";
-import { UserError } from "../../protocol/errors.ts";
 import type { SpecDiagnostic } from "../../protocol/messages.ts";
 import { isWorkspaceReward, signatureOf, type WorkspaceReward } from "../../protocol/rewardSpec.ts";
 import type { DatasetSpec, RunSpec } from "../../protocol/spec.ts";
 import { nearestName } from "../data/nearestName.ts";
 import { kindOfAnnotations } from "../data/readDataset.ts";
-import { modelDirOf } from "../policy/peftAdapter.ts";
+import { missingModelFiles } from "../embedded/modelFiles.ts";
 import { functionNames } from "../lint/rewardFunctions.ts";
 
 /** The policy, annotations, folders, templates and reward files that a specification names and that are not there. */
@@ -70,19 +69,7 @@ function checkPolicy(spec: RunSpec, baseDir: string): SpecDiagnostic[] {
   const keys = ["policy", "model"];
   const what = "a Hugging Face checkpoint directory";
   if (kindOf(dir) !== "folder") return checkPath(keys, model, { baseDir, isFolder: true, what });
-  let modelDir: string;
-  try {
-    modelDir = modelDirOf(dir);
-  } catch (error) {
-    if (!UserError.is(error)) throw error;
-    return [missing(keys, `${error.message} ${error.hint ?? ""}`.trim(), null)];
-  }
-  const wanted = [["config.json"], ["tokenizer.json"], ["model.safetensors", "model.safetensors.index.json"]];
-  return wanted.flatMap((names) => {
-    if (names.some((name) => kindOf(path.join(modelDir, name)) === "file")) return [];
-    const message = `expected ${names.join(" or ")} in the checkpoint directory ${modelDir}, found none. Complete its download.`;
-    return [missing(keys, message, null)];
-  });
+  return missingModelFiles(dir).map((message) => missing(keys, message, null));
 }
 
 /** Its file, and its function as far as the text of the file says without being run. */

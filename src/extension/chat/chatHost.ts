@@ -1,3 +1,4 @@
+import { t } from "@vscode/l10n";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
 import type {
   AskChatParams,
@@ -20,6 +21,7 @@ import type {
   TurnAnswer,
 } from "../../protocol/chatView.ts";
 import { thrownText } from "../errorText.ts";
+import { emptyMemory, memoryOf, type ChatMemory } from "./chatMemory.ts";
 
 /** What can be talked to, by a name for people. */
 export interface NamedSource {
@@ -45,6 +47,8 @@ export interface ChatPorts {
   /** The file of a dropped URI; undefined for what is no file. */
   droppedVideo(uris: readonly string[]): ChosenVideo | undefined;
   newSeed(): number;
+  /** Keeps what outlives the window. */
+  remember(memory: ChatMemory): void;
 }
 
 export interface AskWatch {
@@ -77,8 +81,14 @@ export class ChatHost {
   /** Runs that the user has agreed to share the device with: what a refusal names. Others are asked about anew. */
   private sharedWith: string | null = null;
 
-  constructor(ports: ChatPorts) {
+  /** @param memory of a window that was closed; its policies are opened again when the user says so: they take memory and time */
+  constructor(ports: ChatPorts, memory = emptyMemory) {
     this.ports = ports;
+    this.turns = memory.turns;
+    const state = { kind: "failed", error: windowClosed() } as const;
+    this.slots = memory.sources.map((source) => {
+      return { source, abort: new AbortController(), shown: { name: source.name, state } };
+    });
   }
 
   async receive(message: ChatToHost): Promise<void> {
@@ -109,6 +119,7 @@ export class ChatHost {
         return this.closePolicy(message.slot);
       case "clear":
         this.turns = this.turns.filter(({ id }) => id === this.running?.turn);
+        this.remember();
         return this.post({ kind: "turns", turns: this.turns });
     }
   }
@@ -124,6 +135,7 @@ export class ChatHost {
     };
     this.slots = [...this.slots.slice(0, place), slot, ...this.slots.slice(place + 1)];
     this.postSlots();
+    this.remember();
     await this.open(slot, "refuse");
   }
 
@@ -168,6 +180,7 @@ export class ChatHost {
     if (this.slots.length > 1) this.slots = this.slots.filter((other) => other !== slot);
     await this.release(slot);
     this.postSlots();
+    this.remember();
   }
 
   private async release(slot: Slot | undefined): Promise<void> {
@@ -222,6 +235,7 @@ export class ChatHost {
     const seed = this.ports.newSeed();
     try {
       this.postTurn(id);
+      this.remember();
       for (const [i, policy] of policies.entries()) {
         if (running.abort.signal.aborted) this.change(id, i, { state: { kind: "stopped" } });
         else await this.askOne(running, i, { id: policy.id, ...paramsOf(asked), seed });
@@ -229,6 +243,7 @@ export class ChatHost {
     } finally {
       this.running = null;
       this.postTurn(id);
+      this.remember();
     }
   }
 
@@ -312,6 +327,12 @@ export class ChatHost {
     this.postSlots();
   }
 
+  private remember(): void {
+    if (this.isDisposed) return;
+    const sources = this.slots.map(({ source }) => source);
+    this.ports.remember(memoryOf(sources, this.turns));
+  }
+
   private postSlots(): void {
     this.post({ kind: "slots", slots: this.slots.map(({ shown }) => shown) });
   }
@@ -324,6 +345,11 @@ export class ChatHost {
   private post(message: HostToChat): void {
     if (this.isReady) this.ports.post(message);
   }
+}
+
+function windowClosed(): ErrorData {
+  const message = t("The window was closed, and with it this policy.");
+  return { code: "disconnected", message, hint: t("Open it again to go on.") };
 }
 
 function paramsOf({ question, think, samples, sampling }: AskedQuestion) {

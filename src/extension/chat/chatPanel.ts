@@ -10,6 +10,7 @@ import type { RunRegistry } from "../runs/runRegistry.ts";
 import { cacheDir, type ExtensionPaths } from "../setup/settings.ts";
 import { connectPage } from "../viewer/pagePanel.ts";
 import { ChatHost, isChatMessage, type AskWatch, type ChatPorts, type NamedSource } from "./chatHost.ts";
+import type { ChatMemory } from "./chatMemory.ts";
 import { chooseExample, chooseSource, chooseVideo, droppedVideo } from "./chatPicks.ts";
 import { sourceOf } from "./chatSources.ts";
 
@@ -19,16 +20,19 @@ export interface ChatServices {
   readonly engine: EngineClient;
   readonly registry: RunRegistry;
   readonly paths: ExtensionPaths;
+  readonly workspaceState: vscode.Memento;
   readonly showError: (error: unknown) => void;
 }
+
+const memoryKey = "videoRft.chat";
 
 interface OpenChat {
   readonly panel: vscode.WebviewPanel;
   readonly host: ChatHost;
 }
 
-/** The chat of this window: one panel. Its policies are held while it is open. */
-export class ChatPanel implements Disposable {
+/** The chat of this window: one panel, which comes back with its window. Its policies are held while it is open. */
+export class ChatPanel implements vscode.WebviewPanelSerializer, Disposable {
   readonly handlers: Pick<CommandHandlers, "videoRft.chat"> = {
     "videoRft.chat": (_engine, argument) => this.open(argument),
   };
@@ -40,6 +44,7 @@ export class ChatPanel implements Disposable {
 
   constructor(services: ChatServices) {
     this.services = services;
+    this.scope.add(vscode.window.registerWebviewPanelSerializer(chatViewType, this));
     this.scope.add(
       services.engine.onDidChangeState(({ kind }) => {
         if (kind === "stopped" || kind === "failed") this.current?.host.engineEnded(engineEnded());
@@ -47,29 +52,46 @@ export class ChatPanel implements Disposable {
     );
   }
 
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel): Promise<void> {
+    if (this.current !== undefined) {
+      panel.dispose();
+      return;
+    }
+    panel.webview.options = this.webviewOptions();
+    this.adopt(panel, this.services.workspaceState.get<ChatMemory>(memoryKey));
+  }
+
   dispose(): void {
     this.scope.dispose();
-    this.current?.panel.dispose();
+    this.current?.host.dispose().catch(() => undefined); // the engine ends as well
   }
 
   private async open(argument: unknown): Promise<void> {
     const { registry } = this.services;
     const source = sourceOf(argument) ?? (await chooseSource(registry, t("Chat with Checkpoint")));
     if (source === undefined) return;
-    this.current ??= this.create();
-    this.current.panel.reveal();
-    await this.current.host.openPolicy(0, source);
+    const { panel, host } = this.current ?? this.create();
+    panel.reveal();
+    await host.openPolicy(0, source);
   }
 
   private create(): OpenChat {
-    const { paths, showError } = this.services;
-    const roots = [paths.pagesDir, paths.mediaDir, cacheDir(paths)];
     const panel = vscode.window.createWebviewPanel(chatViewType, t("RFT Chat"), vscode.ViewColumn.Active, {
-      enableScripts: true,
       enableFindWidget: true,
-      localResourceRoots: roots.map((root) => vscode.Uri.file(root)),
+      ...this.webviewOptions(),
     });
-    const host = new ChatHost(this.ports(panel));
+    return this.adopt(panel);
+  }
+
+  private webviewOptions(): vscode.WebviewOptions {
+    const { paths } = this.services;
+    const roots = [paths.pagesDir, paths.mediaDir, cacheDir(paths)];
+    return { enableScripts: true, localResourceRoots: roots.map((root) => vscode.Uri.file(root)) };
+  }
+
+  private adopt(panel: vscode.WebviewPanel, memory?: ChatMemory): OpenChat {
+    const { paths, showError } = this.services;
+    const host = new ChatHost(this.ports(panel), memory);
     connectPage(panel, {
       ...{ name: "chat", paths, host, isMessage: isChatMessage, showError },
       onDispose: () => {
@@ -77,11 +99,12 @@ export class ChatPanel implements Disposable {
         host.dispose().catch(showError);
       },
     });
-    return { panel, host };
+    this.current = { panel, host };
+    return this.current;
   }
 
   private ports({ webview }: vscode.WebviewPanel): ChatPorts {
-    const { engine, registry } = this.services;
+    const { engine, registry, workspaceState, showError } = this.services;
     return {
       open: async (source, ifBusy, signal) =>
         (await withToken(signal, (token) => engine.request(openChat, { source, ifBusy }, token))).policy,
@@ -95,6 +118,7 @@ export class ChatPanel implements Disposable {
       chooseExample: (id) => chooseExample(engine, id),
       droppedVideo,
       newSeed: () => randomInt(2 ** 31),
+      remember: (memory) => void workspaceState.update(memoryKey, memory).then(undefined, showError),
     };
   }
 
