@@ -34,6 +34,8 @@ export type ChatToHost =
 export interface ChatSlot {
   readonly name: string;
   readonly state:
+    /** With the window that it was talked to in: the user opens it again, since that takes memory and time. */
+    | { readonly kind: "closed" }
     | { readonly kind: "opening" }
     | { readonly kind: "open"; readonly policy: ChatPolicy }
     /** A run uses the device: the user decides. */

@@ -82,7 +82,7 @@ test("a window that comes back has the questions and the policies, which are ope
   await after.host.receive({ kind: "ready" });
   assert.deepEqual(
     after.slots().map(({ name, state }) => [name, state.kind]),
-    [["one", "failed"]],
+    [["one", "closed"]],
   );
   const [turn] = after.last("turns").turns;
   assert.deepEqual([turn?.asked, turn?.answers[0]?.state], [asked, { kind: "stopped" }]);

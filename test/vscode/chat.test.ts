@@ -128,7 +128,7 @@ scene("with its window the panel comes back, and its policies are opened again b
   await waitFor("all questions", patienceMs, async () => (await chat.locator(".history-item").count()) === 3);
   await untilFrame(chat);
   await screenshot(page, "chat-back");
-  await chat.getByText("Open again").first().click();
+  await chat.getByRole("button", { name: `Open ${tinyName}.rft.json` }).click();
   await chat.locator(".policy-state", { hasText: "parameters" }).waitFor();
 });
 

@@ -45,6 +45,15 @@ test("the page asks for what the host knows, and a question is asked by the keyb
   });
 });
 
+test("a policy of a window that was closed is opened again by a button", async () => {
+  await withChat({}, async (chat) => {
+    await chat.send({ kind: "slots", slots: [{ name: "shapes", state: { kind: "closed" } }] });
+    assert.match(await chat.page.locator(".policy").innerText(), /shapes\s+Not open/);
+    await chat.page.getByRole("button", { name: "Open shapes" }).click();
+    assert.deepEqual((await chat.posted()).at(-1), { kind: "reopenPolicy", slot: 0 });
+  });
+});
+
 test("an answer streams in place: what has the focus keeps it, and Escape stops", async () => {
   await withChat({}, async (chat) => {
     const { page } = chat;

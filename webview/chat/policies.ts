@@ -33,10 +33,13 @@ function policyItem(slot: ChatSlot, i: number, count: number, { post }: ChatActi
   );
   const close = iconButton("cross", t("Close {0}", name), () => post({ kind: "closePolicy", slot: i }));
   close.setVisible(count > 1);
+  const open = textButton(t("Open"), "primary", () => post({ kind: "reopenPolicy", slot: i }));
+  open.node.setAttribute("aria-label", t("Open {0}", name));
   return element("li", { class: "policy", title: state.kind === "open" ? aboutPolicy(state.policy) : name }, [
     count > 1 ? element("span", { class: `policy-letter policy-${policyLetter(i)}`, text: policyLetter(i) }) : null,
     element("span", { class: "policy-name", text: name }),
     element("span", { class: "policy-state", text: stateText(slot), role: "status" }),
+    state.kind === "closed" ? open.node : null,
     change.node,
     close.node,
   ]);
@@ -62,6 +65,7 @@ function stateText({ state }: ChatSlot): string {
       return t("{0} parameters, {1}", formatCount(state.policy.parameters), state.policy.provider);
     case "busy":
       return t("Not opened yet");
+    case "closed":
     case "failed":
       return t("Not open");
   }

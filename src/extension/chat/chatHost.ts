@@ -1,4 +1,3 @@
-import { t } from "@vscode/l10n";
 import { UserError, type ErrorData } from "../../protocol/errors.ts";
 import type {
   AskChatParams,
@@ -85,9 +84,8 @@ export class ChatHost {
   constructor(ports: ChatPorts, memory = emptyMemory) {
     this.ports = ports;
     this.turns = memory.turns;
-    const state = { kind: "failed", error: windowClosed() } as const;
     this.slots = memory.sources.map((source) => {
-      return { source, abort: new AbortController(), shown: { name: source.name, state } };
+      return { source, abort: new AbortController(), shown: { name: source.name, state: { kind: "closed" } } };
     });
   }
 
@@ -147,7 +145,8 @@ export class ChatHost {
   /** The engine's process, and with it every policy, has ended. */
   engineEnded(error: ErrorData): void {
     for (const slot of this.slots) {
-      if (slot.shown.state.kind !== "failed") this.show(slot, { kind: "failed", error });
+      const { kind } = slot.shown.state;
+      if (kind !== "failed" && kind !== "closed") this.show(slot, { kind: "failed", error });
     }
   }
 
@@ -345,11 +344,6 @@ export class ChatHost {
   private post(message: HostToChat): void {
     if (this.isReady) this.ports.post(message);
   }
-}
-
-function windowClosed(): ErrorData {
-  const message = t("The window was closed, and with it this policy.");
-  return { code: "disconnected", message, hint: t("Open it again to go on.") };
 }
 
 function paramsOf({ question, think, samples, sampling }: AskedQuestion) {
