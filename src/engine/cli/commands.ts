@@ -37,7 +37,11 @@ export const commands: readonly Command[] = [
     name: "eval",
     positionals: ["SPEC"],
     options: [
-      { name: "checkpoint", value: "DIR", help: "a checkpoint of a run, in place of the specification's model" },
+      {
+        name: "checkpoint",
+        value: "DIR",
+        help: "a run's checkpoint, a model or an adapter, in place of the specification's model",
+      },
       {
         name: "predictions",
         value: "FILE",

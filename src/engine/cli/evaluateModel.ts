@@ -15,6 +15,7 @@ import { readPrompts } from "../run/runData.ts";
 import { enginePrograms } from "../server/engineFiles.ts";
 import { videoRftVersion } from "../server/version.ts";
 import { answerKey, openAnswers } from "../store/answers.ts";
+import { isRunCheckpoint } from "../store/checkpoints.ts";
 import { ownFolder } from "../store/folderOwner.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import type { CommandInput } from "./command.ts";
@@ -57,9 +58,8 @@ export async function evaluateModel(
   const backend = spawnBackend({ modulePath: enginePrograms(engineDir).backend, onLog });
   const interrupts = watchInterrupts(terminal, outDir, () => void backend.kill());
   try {
-    const checkpointDir = checkpoint === undefined ? null : path.resolve(checkpoint);
+    const { spec, baseDir, checkpointDir } = policyOf(loaded, checkpoint);
     const threads = os.availableParallelism();
-    const { spec, baseDir } = loaded;
     const info = await backend.open({ spec, baseDir, checkpointDir, cacheDir, ffmpegPath, threads, trains: false });
     const variants = await openVariants(job, await describePolicy(spec, checkpointDir, info));
     if (!(await answerAll(backend, variants, job, terminal, interrupts.stop))) throw cancelled(outDir);
@@ -72,6 +72,18 @@ export async function evaluateModel(
     await backend.close();
     await owned?.release();
   }
+}
+
+/** What is evaluated: the specification's model, a run's checkpoint on it, or in its place a model or an adapter of any other make. */
+function policyOf(
+  { spec, baseDir }: EvaluationJob["loaded"],
+  checkpoint: string | undefined,
+): { readonly spec: RunSpec; readonly baseDir: string; readonly checkpointDir: string | null } {
+  if (checkpoint === undefined) return { spec, baseDir, checkpointDir: null };
+  const dir = path.resolve(checkpoint);
+  if (isRunCheckpoint(dir)) return { spec, baseDir, checkpointDir: dir };
+  const { lora: _, ...policy } = spec.policy;
+  return { spec: { ...spec, policy: { ...policy, model: dir, training: "full" } }, baseDir, checkpointDir: null };
 }
 
 async function openVariants(job: EvaluationJob, policy: EvaluationSettings): Promise<VariantRun[]> {

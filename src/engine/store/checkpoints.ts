@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
@@ -12,6 +13,11 @@ export interface Checkpoint {
   readonly step: number;
   readonly dir: string;
   readonly progress: ProgressRecord;
+}
+
+/** Whether a folder is a checkpoint of a run, which stands on the model of the run's specification. */
+export function isRunCheckpoint(dir: string): boolean {
+  return existsSync(path.join(dir, progressFileName));
 }
 
 /** Steps of the complete checkpoints, ascending. */

@@ -209,6 +209,17 @@ test("eval scores a policy, a checkpoint, and ready answers alike", async () => 
   };
   assert.deepEqual(scores["grounding"]?.["mIoU"], inRun.scores["grounding/mIoU"]);
 
+  const folder = path.resolve("test", "fixtures", "policy", "qwen3-vl", "adapter");
+  const other = await cli("eval", specPath, "--checkpoint", folder, "--json");
+  const { policy: settings } = (JSON.parse(other.stdout) as { settings: { policy: object } }).settings;
+  assert.deepEqual(
+    Object.entries(settings).filter(([key]) => key !== "hash"),
+    [
+      ["model", "adapter"],
+      ["checkpoint", null],
+    ],
+  );
+
   const file = path.join(engine.root, "answers.jsonl");
   const rows = [100, 101, 102].map((k) => ({ id: `clip-${k}_0`, text: "<answer>1.0 to 5.0</answer>" }));
   fs.writeFileSync(file, rows.map((row) => JSON.stringify(row)).join("\n"));
