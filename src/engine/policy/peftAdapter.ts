@@ -112,12 +112,13 @@ function readConfig(file: string): AdapterConfig {
 function findBase(dir: string, configFile: string, { baseName: name, revision }: AdapterConfig): string {
   const cache = process.env["HF_HUB_CACHE"] ?? path.join(process.env["HF_HOME"] ?? userCache(), "hub");
   const model = path.join(cache, `models--${name.replaceAll("/", "--")}`);
-  const places = [path.resolve(dir, name), path.join(model, "snapshots", snapshotOf(model, revision))];
+  const places = [path.resolve(dir, name)];
+  if (!path.isAbsolute(name)) places.push(path.join(model, "snapshots", snapshotOf(model, revision)));
   const found = places.find((place) => fs.existsSync(path.join(place, "config.json")) || isAdapterFolder(place));
   if (found !== undefined) return found;
   throw bad(
     configFile,
-    `expected the model that the adapter belongs to, "${name}", found it neither at ${places.join(" nor at ")}.`,
+    `expected the model that the adapter belongs to, "${name}", found none at ${places.join(" and at ")}.`,
     'Set "base_model_name_or_path" there to the folder of the model.',
   );
 }

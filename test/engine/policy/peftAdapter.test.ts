@@ -69,7 +69,7 @@ test("an adapter on an adapter is merged after it", async () => {
 
 test("what cannot be read is named with its place", async () => {
   change({ base_model_name_or_path: "Qwen/Nowhere" });
-  await refused("bad-checkpoint", /"Qwen\/Nowhere", found it neither at .*Nowhere nor at .*models--Qwen--Nowhere/);
+  await refused("bad-checkpoint", /"Qwen\/Nowhere", found none at .*Nowhere and at .*models--Qwen--Nowhere/);
   change({ base_model_name_or_path: model, use_dora: true });
   await refused("unsupported", /"use_dora".*Only plain LoRA/);
   change({ base_model_name_or_path: model, layer_replication: [[0, 2]] });
