@@ -64,7 +64,7 @@ function isExpression(key: string): boolean {
 const adapterConfigName = "adapter_config.json";
 
 /** Whether a folder holds an adapter and no model of its own. */
-export function isAdapterFolder(dir: string): boolean {
+function isAdapterFolder(dir: string): boolean {
   return fs.existsSync(path.join(dir, adapterConfigName)) && !fs.existsSync(path.join(dir, "config.json"));
 }
 
