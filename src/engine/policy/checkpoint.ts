@@ -7,7 +7,7 @@ import { sameShape } from "../graph/types.ts";
 import { rememberedHash, stateOf } from "../video/hashMemo.ts";
 import { readPolicyConfig, type PolicyConfig } from "./config.ts";
 import { canonicalName, parameterSpecs, savedName } from "./parameters.ts";
-import { findAdapter, modelDirOf } from "./peftAdapter.ts";
+import { findAdapters, modelDirOf } from "./peftAdapter.ts";
 import { SafetensorsFile, writeSafetensors } from "./safetensors.ts";
 
 /** Weights by parameter name, float32, in the order of `parameterSpecs`. */
@@ -112,10 +112,13 @@ export async function hashCheckpoint(dir: string, cacheDir?: string): Promise<st
 }
 
 async function filesOf(dir: string): Promise<string[]> {
-  const adapter = findAdapter(dir);
-  if (adapter !== null) return [adapter.weightsFile, adapter.configFile, ...(await filesOf(adapter.baseDir))];
-  const { files } = await findWeights(dir);
-  return [...files, ...["config.json", "tokenizer.json"].map((name) => path.join(dir, name))];
+  const { adapters, modelDir } = findAdapters(dir);
+  const { files } = await findWeights(modelDir);
+  return [
+    ...adapters.flatMap(({ weightsFile, configFile }) => [weightsFile, configFile]),
+    ...files,
+    ...["config.json", "tokenizer.json"].map((name) => path.join(modelDir, name)),
+  ];
 }
 
 async function sha256Of(files: readonly string[]): Promise<string> {

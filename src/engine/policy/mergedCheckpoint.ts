@@ -5,19 +5,19 @@ import { sameShape, type Graph } from "../graph/types.ts";
 import { GraphCache } from "../runtime/graphCache.ts";
 import { readCheckpoint, type Checkpoint } from "./checkpoint.ts";
 import { canonicalName, parameterSpecs } from "./parameters.ts";
-import { findAdapter, type AdapterConfig, type PeftAdapter } from "./peftAdapter.ts";
+import { findAdapters, type AdapterConfig, type PeftAdapter } from "./peftAdapter.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 
 /**
- * Reads a model's directory, or that of an adapter, which is merged into its model.
- * @throws UserError as readCheckpoint and findAdapter
+ * Reads a model's directory, or that of an adapter, which is merged into its model after those that it stands on.
+ * @throws UserError as readCheckpoint and findAdapters
  */
 export async function readMergedCheckpoint(dir: string): Promise<Checkpoint> {
-  const adapter = findAdapter(dir);
-  if (adapter === null) return readCheckpoint(dir);
-  const base = await readMergedCheckpoint(adapter.baseDir);
-  await mergeAdapter(adapter, base);
-  return { ...base, dir };
+  const { adapters, modelDir } = findAdapters(dir);
+  if (adapters.length === 0) return readCheckpoint(dir);
+  const model = await readCheckpoint(modelDir);
+  for (const adapter of [...adapters].reverse()) await mergeAdapter(adapter, model);
+  return { ...model, dir };
 }
 
 /**

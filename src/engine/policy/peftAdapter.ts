@@ -70,12 +70,17 @@ function isAdapterFolder(dir: string): boolean {
 
 /**
  * The adapter of a folder, and where its model is: at the path that it names, or in Hugging Face's cache.
+ * @param above folders of the adapters that stand on this one
  * @returns null for a folder that holds a model, or nothing of either
  * @throws UserError "bad-checkpoint"; "unsupported" for adapters of other kinds
  */
-export function findAdapter(dir: string): PeftAdapter | null {
+function findAdapter(dir: string, above: readonly string[] = []): PeftAdapter | null {
   if (!isAdapterFolder(dir)) return null;
   const configFile = path.join(dir, adapterConfigName);
+  if (above.includes(dir)) {
+    const hint = 'Set "base_model_name_or_path" there to the folder of a model.';
+    throw bad(configFile, "the adapter stands on itself, and on no model.", hint);
+  }
   const weightsFile = path.join(dir, "adapter_model.safetensors");
   const config = readConfig(configFile);
   if (!fs.existsSync(weightsFile)) {
@@ -84,10 +89,23 @@ export function findAdapter(dir: string): PeftAdapter | null {
   return { configFile, weightsFile, baseDir: findBase(dir, configFile, config), config };
 }
 
-/** Folder of config.json and of the tokenizer: the checkpoint's own, or that of the model under its adapter. @throws as findAdapter */
+/** The adapters of a folder, the uppermost first, and the folder of the model under them. @throws UserError "bad-checkpoint"; "unsupported" */
+export function findAdapters(dir: string): { readonly adapters: readonly PeftAdapter[]; readonly modelDir: string } {
+  const adapters: PeftAdapter[] = [];
+  const above: string[] = [];
+  let modelDir = path.resolve(dir);
+  for (let next = findAdapter(modelDir); next !== null; next = findAdapter(modelDir, above)) {
+    adapters.push(next);
+    above.push(modelDir);
+    modelDir = path.resolve(next.baseDir);
+  }
+  return { adapters, modelDir };
+}
+
+/** Folder of config.json and of the tokenizer: the checkpoint's own, or that of the model under its adapters. @throws as findAdapters */
 export function modelDirOf(dir: string): string {
-  const adapter = findAdapter(dir);
-  return adapter === null ? dir : modelDirOf(adapter.baseDir);
+  const { adapters, modelDir } = findAdapters(dir);
+  return adapters.length === 0 ? dir : modelDir;
 }
 
 function readConfig(file: string): AdapterConfig {

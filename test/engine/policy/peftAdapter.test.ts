@@ -67,6 +67,17 @@ test("an adapter on an adapter is merged after it", async () => {
   assert.ok(maxDifference(twice, expected) < 1e-5);
 });
 
+test("adapters that stand on each other are refused", async () => {
+  change({ base_model_name_or_path: "." });
+  await refused("bad-checkpoint", /stands on itself/);
+  const second = path.join(dir, "second");
+  fs.cpSync(published, second, { recursive: true });
+  change({ base_model_name_or_path: ".." }, second);
+  change({ base_model_name_or_path: "second" });
+  await refused("bad-checkpoint", /stands on itself/);
+  assert.throws(() => modelDirOf(second), /stands on itself/);
+});
+
 test("what cannot be read is named with its place", async () => {
   change({ base_model_name_or_path: "Qwen/Nowhere" });
   await refused("bad-checkpoint", /"Qwen\/Nowhere", found none at .*Nowhere and at .*models--Qwen--Nowhere/);
