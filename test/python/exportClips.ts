@@ -38,8 +38,8 @@ for (const { name, frames, fps } of files) {
 /** RGB [F, H, W, 3] at full size, with the colour conversion that clips have. */
 async function allFrames(file: string): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  const size = { widthPx: barcodeWidth, heightPx: barcodeHeight };
-  const graph = ["-filter_complex", frameGraph(size, { select: null, withJpeg: false }), "-map", "[p]"];
+  const source = { widthPx: barcodeWidth, heightPx: barcodeHeight, codec: "avc" };
+  const graph = ["-filter_complex", frameGraph(source, { select: null, withJpeg: false }), "-map", "[p]"];
   const args = ["-loglevel", "error", "-i", file, ...graph, ...passthroughArgs(ffmpeg), "-f", "rawvideo", "-"];
   await runFfmpeg(ffmpeg, args, { onStdout: (chunk) => void chunks.push(chunk) });
   return Buffer.concat(chunks);

@@ -91,7 +91,7 @@ async function decodeInOnePass(request: DecodeRequest): Promise<void> {
   const expected = indices.map((index) => rawTime(probe, index));
   const script = await graphArgs(ffmpeg, graph, () => fs.mkdtemp(path.join(os.tmpdir(), "video-rft-graph-")));
   try {
-    await runDecode(request, { before: ["-copyts"], graph: script.args, expected, firstPosition: 0 });
+    await runDecode(request, { before: [...threadArgs(), "-copyts"], graph: script.args, expected, firstPosition: 0 });
   } finally {
     await script.dispose();
   }
@@ -178,6 +178,11 @@ async function runDecode(request: DecodeRequest, run: DecodeRun): Promise<void> 
     if (Math.abs(foundSec - expectedSec) <= toleranceSec) return;
     throw new FrameTableMismatch(`expected a frame at ${expectedSec} s, found one at ${foundSec} s`, decoded);
   });
+}
+
+/** One thread more than ffmpeg takes by itself keeps the decoder busy while its main thread converts a frame. */
+function threadArgs(): string[] {
+  return ["-threads", String(Math.min(os.availableParallelism() + 2, 16))];
 }
 
 function rawTime(probe: VideoProbe, index: number): number {

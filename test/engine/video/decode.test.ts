@@ -207,6 +207,31 @@ describe("how frames are asked for", () => {
     assert.deepEqual(await numbersOf(clip, probe, rare, "seek"), rare);
   });
 
+  test("colours are those of ffmpeg's exact conversion to packed RGB", async () => {
+    const size = "size=325x183:rate=5:duration=2";
+    for (const [name, encoder] of [
+      ["yuv420p.mp4", x264],
+      ["10-bit.mp4", [...x264.slice(0, -1), "yuv422p10le"]],
+      ["palette.gif", []],
+    ] as const) {
+      const file = path.join(dir, name);
+      const source = `testsrc2=${size},noise=alls=40:allf=t`;
+      await runFfmpeg(ffmpeg, ["-loglevel", "error", "-f", "lavfi", "-i", source, ...encoder, file]);
+      const probe = await probeVideo(file, ffmpeg);
+      const found: Uint8Array[] = [];
+      const onFrame = (position: number, pixels: Uint8Array): void => void (found[position] = pixels.slice());
+      await decodeFrames({ ffmpeg, file, probe, indices: [0, 4, 9], jpegDir: null, onFrame });
+      const graph =
+        "select=eq(n\\,0)+eq(n\\,4)+eq(n\\,9),scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24";
+      const chunks: Uint8Array[] = [];
+      const output = [...passthroughArgs(ffmpeg), "-f", "rawvideo", "-"];
+      const onStdout = (chunk: Uint8Array): void => void chunks.push(chunk);
+      await runFfmpeg(ffmpeg, ["-loglevel", "error", "-i", file, "-vf", graph, ...output], { onStdout });
+      assert.ok(Buffer.concat(found).equals(Buffer.concat(chunks)), name);
+      assert.equal(found[2]?.length, probe.widthPx * probe.heightPx * 3);
+    }
+  });
+
   test("images of the frames are written beside, even and at most 640 wide", async () => {
     const encoder = ["-vf", "scale=1281:722", ...x264.filter((x) => x !== "yuv420p"), "yuv444p"];
     const file = await writeClip(ffmpeg, path.join(dir, "wide.mp4"), { frames: 8, encoder });
