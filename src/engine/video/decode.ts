@@ -1,12 +1,15 @@
 import fs from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { frameGraph, graphArgs, passthroughArgs, selectExpression } from "./decodeArgs.ts";
+import { UserError } from "../../protocol/errors.ts";
+import { frameGraph, graphArgs, passthroughArgs, selectFrames, selectTimes } from "./decodeArgs.ts";
 import { FrameTableMismatch } from "./decodeErrors.ts";
 import type { Ffmpeg } from "./ffmpeg.ts";
 import { runFfmpeg } from "./ffmpeg.ts";
 import { RunFailure, asBadVideo } from "./ffmpegErrors.ts";
 import { badFrameOf, pipeArgs, readFrames } from "./frameFolder.ts";
+import { sievePackets } from "./packetSieve.ts";
+import type { PacketSieve } from "./packetSieve.ts";
 import { PpmReader } from "./ppm.ts";
 import type { VideoProbe } from "./probe.ts";
 import { ShowinfoReader } from "./showinfo.ts";
@@ -22,8 +25,8 @@ export interface DecodeRequest {
   /** One call a frame with its position in `indices`, in any order; full size, RGB, valid during the call only. */
   readonly onFrame: (position: number, pixels_HW3: Uint8Array) => void;
   readonly signal?: AbortSignal | undefined;
-  /** By default the cheaper one: one pass over the file, or a seek for each frame. */
-  readonly mode?: "sequential" | "seek" | undefined;
+  /** By default the cheaper one: all of the file up to the last frame, or only the packets that the frames need. */
+  readonly mode?: "whole" | "sieved" | undefined;
 }
 
 /** File name of the JPEG of the frame at a position. */
@@ -32,43 +35,57 @@ export function jpegName(position: number): string {
 }
 
 /**
- * Decodes exactly the wanted frames, in one pass or by a seek each. That they are the right ones is checked by their
- * times. Frames that were handed out before an error must be thrown away.
+ * Decodes exactly the wanted frames. That they are the right ones is checked by their times. Frames that were handed out
+ * before an error must be thrown away; some may be handed out twice, the second time right.
  * Throws FrameTableMismatch (decodeErrors.ts), UserError "bad-video", "cancelled" or "disk-full".
  */
 export async function decodeFrames(request: DecodeRequest): Promise<void> {
   const mode = request.mode ?? cheaperMode(request.probe, request.indices);
   try {
     if (request.probe.method === "frames") await decodeImages(request);
-    else if (mode === "sequential") await decodeInOnePass(request);
-    else await decodeBySeeks(request);
+    else if (mode === "whole" || !(await decodeSieved(request))) await decodeWhole(request);
   } catch (error) {
     if (error instanceof RunFailure) throw asBadVideo(request.file, error);
     throw error;
   }
 }
 
-/** Containers whose seeks land where they should; in MPEG-TS they are off by up to a hundred frames. */
-const seekable = new Set(["mp4", "mov", "matroska", "webm"]);
-/** Starting ffmpeg and opening the file costs about as much as decoding so many frames. */
-const seekCostFrames = 16;
-const leastSeekSpacingSec = 2;
+/** The table and ffmpeg agree within the rounding of time bases: 1 ms in Matroska. */
+const toleranceSec = 0.0015;
+/** Containers whose packets can be given to ffmpeg one by one. */
+const sieved = new Set(["mp4", "mov", "matroska", "webm"]);
+/** Codecs that say of a packet whether others need it. */
+const withDiscardable = new Set(["avc", "hevc"]);
+const othersSieved = new Set(["vp8", "vp9", "av1"]);
+/** Sieving pays when it leaves out so much. */
+const leastSaving = 0.1;
 
-/** Seeks when frames are wanted rarely and the key frames before them are near enough. */
-export function cheaperMode(probe: VideoProbe, indices: readonly number[]): "sequential" | "seek" {
-  const { keyFrames, timestampsSec } = probe;
-  const [first, last] = [indices[0], indices.at(-1)];
-  if (first === undefined || last === undefined || indices.length < 2) return "sequential";
-  if (keyFrames === null || probe.method === "decoder" || !seekable.has(probe.container)) return "sequential";
-  const spacingSec = ((timestampsSec[last] ?? 0) - (timestampsSec[first] ?? 0)) / (indices.length - 1);
-  if (spacingSec <= leastSeekSpacingSec) return "sequential";
-  let cost = 0;
-  let key = 0;
+/** Sieves where a frame in two or fewer is wanted and packets can be left out. */
+export function cheaperMode(probe: VideoProbe, indices: readonly number[]): "whole" | "sieved" {
+  const last = indices.at(-1);
+  if (last === undefined || probe.method !== "packets" || !sieved.has(probe.container)) return "whole";
+  if (leastSpacing(probe, last) <= 2 * toleranceSec || indices.length > (last + 1) / 2) return "whole";
+  if (withDiscardable.has(probe.codec)) return "sieved";
+  const between = othersSieved.has(probe.codec) ? framesBetween(probe.keyFrames ?? [], indices) : 0;
+  return between > (last + 1) * leastSaving ? "sieved" : "whole";
+}
+
+/** Two frames nearer to each other than the clock of the sieved stream tells apart must not be confused. */
+function leastSpacing({ timestampsSec }: VideoProbe, last: number): number {
+  let least = Infinity;
+  for (let n = 1; n <= last; n++) least = Math.min(least, (timestampsSec[n] ?? 0) - (timestampsSec[n - 1] ?? 0));
+  return least;
+}
+
+/** Frames from a wanted one to the key frame of the next, over all. */
+function framesBetween(keyFrames: readonly number[], indices: readonly number[]): number {
+  let [count, key, former] = [0, 0, -1];
   for (const index of indices) {
     while ((keyFrames[key + 1] ?? Infinity) <= index) key++;
-    cost += index - (keyFrames[key] ?? 0) + 1 + seekCostFrames;
+    count += Math.max(0, (keyFrames[key] ?? 0) - former - 1);
+    former = index;
   }
-  return cost < last + 1 + seekCostFrames ? "seek" : "sequential";
+  return count;
 }
 
 /** Only the wanted images are read, and given to one ffmpeg. */
@@ -78,50 +95,50 @@ async function decodeImages(request: DecodeRequest): Promise<void> {
   const input = { args: pipeArgs(probe), bytes: readFrames(file, probe, indices) };
   const expected = indices.map((_, position) => position);
   try {
-    await runDecode(request, { before: [], input, graph, expected, firstPosition: 0 });
+    await runDecode(request, { before: [], input, graph, expected });
   } catch (error) {
     if (!(error instanceof FrameTableMismatch)) throw error;
     throw await badFrameOf(ffmpeg, file, probe, indices, error);
   }
 }
 
-async function decodeInOnePass(request: DecodeRequest): Promise<void> {
-  const { ffmpeg, probe, indices } = request;
-  const graph = frameGraph(probe, { select: selectExpression(indices), withJpeg: request.jpegDir !== null });
+async function decodeWhole(request: DecodeRequest): Promise<void> {
+  const { probe, indices } = request;
   const expected = indices.map((index) => rawTime(probe, index));
-  const script = await graphArgs(ffmpeg, graph, () => fs.mkdtemp(path.join(os.tmpdir(), "video-rft-graph-")));
+  await decodeInOnePass(request, { before: ["-copyts"], expected }, selectFrames(indices));
+}
+
+/** False when the whole file has to be given to ffmpeg after all. */
+async function decodeSieved(request: DecodeRequest): Promise<boolean> {
+  const { file, probe, indices, signal } = request;
+  const wantedSec = indices.map((index) => rawTime(probe, index));
+  let sieve: PacketSieve | null = null;
   try {
-    await runDecode(request, { before: [...threadArgs(), "-copyts"], graph: script.args, expected, firstPosition: 0 });
+    sieve = await sievePackets(file, wantedSec);
+    if (sieve === null) return false;
+    const { shiftSec, bytes } = sieve;
+    const expected = wantedSec.map((timeSec) => timeSec + shiftSec);
+    const input = { args: ["-f", "matroska", "-i", "pipe:0"], bytes };
+    const run = { before: ["-copyts"], input, refusesErrors: true, expected } as const;
+    await decodeInOnePass(request, run, selectTimes(expected, toleranceSec));
+    return true;
+  } catch (error) {
+    // A file that the sieve misunderstands, or that is damaged: ffmpeg's answer to all of it decides.
+    if (signal?.aborted || UserError.is(error, "disk-full")) throw error;
+    return false;
   } finally {
-    await script.dispose();
+    sieve?.dispose();
   }
 }
 
-async function decodeBySeeks(request: DecodeRequest): Promise<void> {
-  const { probe, indices } = request;
-  const graph = ["-filter_complex", frameGraph(probe, { select: null, withJpeg: request.jpegDir !== null })];
-  let next = 0;
-  const stop = new AbortController();
-  const signal = request.signal === undefined ? stop.signal : AbortSignal.any([request.signal, stop.signal]);
-  const work = async (): Promise<void> => {
-    for (let position = next++; position < indices.length; position = next++) {
-      // Half a millisecond early, since a seek to the exact time is sometimes rounded past its frame.
-      const from = rawTime(probe, indices[position] ?? 0) - 0.0005;
-      const before = from > 0 ? ["-seek_timestamp", "1", "-ss", from.toFixed(6)] : ["-copyts"];
-      const expected = [from > 0 ? 0.0005 : from + 0.0005];
-      await runDecode(
-        { ...request, signal },
-        { before: ["-threads", "1", ...before], graph, expected, firstPosition: position },
-      );
-    }
-  };
-  const workers = Array.from({ length: Math.min(os.availableParallelism(), 8, indices.length) }, work);
+async function decodeInOnePass(request: DecodeRequest, run: Omit<DecodeRun, "graph">, select: string): Promise<void> {
+  const { ffmpeg, probe, jpegDir } = request;
+  const graph = frameGraph(probe, { select, withJpeg: jpegDir !== null });
+  const script = await graphArgs(ffmpeg, graph, () => fs.mkdtemp(path.join(os.tmpdir(), "video-rft-graph-")));
   try {
-    await Promise.all(workers);
-  } catch (error) {
-    stop.abort();
-    await Promise.allSettled(workers);
-    throw error;
+    await runDecode(request, { ...run, before: [...threadArgs(), ...run.before], graph: script.args });
+  } finally {
+    await script.dispose();
   }
 }
 
@@ -131,13 +148,11 @@ interface DecodeRun {
   /** In place of the file: what comes through a pipe. */
   readonly input?: { readonly args: readonly string[]; readonly bytes: AsyncIterable<Uint8Array> } | undefined;
   readonly graph: readonly string[];
+  /** A frame that ffmpeg patched up, or any other error in its log, is a mismatch. */
+  readonly refusesErrors?: boolean;
   /** Times that ffmpeg must report for the frames, in its clock of this run. */
   readonly expected: readonly number[];
-  readonly firstPosition: number;
 }
-
-/** The table and ffmpeg agree within the rounding of time bases: 1 ms in Matroska. */
-const toleranceSec = 0.0015;
 
 async function runDecode(request: DecodeRequest, run: DecodeRun): Promise<void> {
   const { ffmpeg, file, probe, jpegDir } = request;
@@ -148,22 +163,22 @@ async function runDecode(request: DecodeRequest, run: DecodeRun): Promise<void> 
       const sizes = `${probe.widthPx} x ${probe.heightPx} pixels, found ${widthPx} x ${heightPx}`;
       throw new FrameTableMismatch(`expected frames of ${sizes}`, decoded);
     }
-    request.onFrame(run.firstPosition + decoded++, frame);
+    request.onFrame(decoded++, frame);
   });
   const shown = new ShowinfoReader();
   const output = [...passthroughArgs(ffmpeg), "-frames:v", String(count)];
+  const input = run.input?.args ?? ["-i", `file:${file}`];
   const args = [
     "-nostats",
     "-loglevel",
-    "info",
+    run.refusesErrors === true ? "level+info" : "info",
     ...run.before,
-    ...(run.input?.args ?? ["-i", `file:${file}`]),
+    ...input,
     ...run.graph,
   ];
   args.push("-map", "[p]", ...output, "-c:v", "ppm", "-f", "image2pipe", "pipe:1");
   if (jpegDir !== null) {
-    const start = ["-start_number", String(run.firstPosition + 1)];
-    args.push("-map", "[j]", ...output, "-c:v", "mjpeg", "-q:v", "3", "-f", "image2", ...start, "%06d.jpg");
+    args.push("-map", "[j]", ...output, "-c:v", "mjpeg", "-q:v", "3", "-f", "image2", "%06d.jpg");
   }
   await runFfmpeg(ffmpeg, args, {
     input: run.input?.bytes,
@@ -172,6 +187,7 @@ async function runDecode(request: DecodeRequest, run: DecodeRun): Promise<void> 
     onStdout: (chunk) => pixels.push(chunk),
     onStderr: (text) => shown.push(text),
   });
+  if (run.refusesErrors === true && shown.errors > 0) throw new FrameTableMismatch("ffmpeg logged errors", decoded);
   if (decoded < count) throw new FrameTableMismatch(`expected ${count} frames, found ${decoded}`, decoded);
   run.expected.forEach((expectedSec, i) => {
     const foundSec = shown.frames[i]?.rawSec ?? NaN;

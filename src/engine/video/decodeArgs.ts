@@ -7,15 +7,33 @@ import type { SizePx } from "./pickFrames.ts";
 const jpegWidthPx = 640;
 /** A Windows command line holds 32,767 characters. */
 const longestInlineGraph = 8_000;
-/** ffmpeg's parser gives up on sums of about a hundred terms, so the frame number is searched for in a tree. */
+/** ffmpeg's parser gives up on sums of about a hundred terms, so a frame is searched for in a tree. */
 const leafTerms = 4;
 
 /** Expression of the filter "select" that is true for exactly these frame numbers (ascending). */
-export function selectExpression(indices: readonly number[]): string {
-  if (indices.length <= leafTerms) return indices.map((index) => `eq(n,${index})`).join("+");
-  const middle = Math.ceil(indices.length / 2);
-  const [low, high] = [indices.slice(0, middle), indices.slice(middle)];
-  return `if(lt(n,${high[0]}),${selectExpression(low)},${selectExpression(high)})`;
+export function selectFrames(indices: readonly number[]): string {
+  return selectTree(indices.map((index) => ({ isBefore: `lt(n,${index})`, isIt: `eq(n,${index})` })));
+}
+
+/** Expression of the filter "select" that is true for frames within a tolerance of these times (ascending), in seconds. */
+export function selectTimes(timesSec: readonly number[], toleranceSec: number): string {
+  const terms = timesSec.map((timeSec) => {
+    const from = (timeSec - toleranceSec).toFixed(6);
+    return { isBefore: `lt(t,${from})`, isIt: `between(t,${from},${(timeSec + toleranceSec).toFixed(6)})` };
+  });
+  return selectTree(terms);
+}
+
+interface SelectTerm {
+  readonly isBefore: string;
+  readonly isIt: string;
+}
+
+function selectTree(terms: readonly SelectTerm[]): string {
+  if (terms.length <= leafTerms) return terms.map(({ isIt }) => isIt).join("+");
+  const middle = Math.ceil(terms.length / 2);
+  const [low, high] = [terms.slice(0, middle), terms.slice(middle)];
+  return `if(${high[0]?.isBefore},${selectTree(low)},${selectTree(high)})`;
 }
 
 /** Size of the JPEG of a frame: at most 640 wide, both sides even. */

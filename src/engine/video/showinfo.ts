@@ -7,11 +7,12 @@ export interface ShownFrame {
 }
 
 /**
- * Reads the log lines of ffmpeg's filter "showinfo". Times come from the integer timestamp and the time base: the
+ * Reads the log lines of ffmpeg's filter "showinfo", and counts those of errors in a log with levels. Times come from the integer timestamp and the time base: the
  * printed seconds have six digits only.
  */
 export class ShowinfoReader {
   readonly frames: ShownFrame[] = [];
+  errors = 0;
   private rest = "";
   private timeBase = NaN;
 
@@ -22,6 +23,7 @@ export class ShowinfoReader {
   }
 
   private readLine(line: string): void {
+    if (/\[(?:error|fatal|panic)\]/.test(line)) this.errors++;
     const base = /showinfo.*config in time_base: (\d+)\/(\d+)/.exec(line);
     if (base !== null) this.timeBase = Number(base[1]) / Number(base[2]);
     const frame = /showinfo.*\bn: *\d+ pts: *(-?\d+|NOPTS) .*\bs:(\d+)x(\d+).*\biskey:(\d)/.exec(line);

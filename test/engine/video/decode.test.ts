@@ -5,7 +5,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { UserError } from "../../../src/protocol/errors.ts";
 import { cheaperMode, decodeFrames, jpegName } from "../../../src/engine/video/decode.ts";
-import { passthroughArgs, selectExpression } from "../../../src/engine/video/decodeArgs.ts";
+import { passthroughArgs, selectFrames } from "../../../src/engine/video/decodeArgs.ts";
 import { ffprobeBeside, locateFfmpeg, runFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
 import type { Ffmpeg } from "../../../src/engine/video/ffmpeg.ts";
 import { probeVideo } from "../../../src/engine/video/probe.ts";
@@ -83,7 +83,7 @@ async function numbersOf(
   clip: MadeClip,
   probe: VideoProbe,
   indices: readonly number[],
-  mode: "sequential" | "seek",
+  mode: "whole" | "sieved",
 ): Promise<number[]> {
   const numbers: number[] = [];
   const onFrame = (position: number, pixels: Uint8Array): void => {
@@ -123,11 +123,11 @@ describe("times and contents of frames", () => {
       assert.deepEqual(size, clip.isTurned === true ? [barcodeHeight, barcodeWidth] : [barcodeWidth, barcodeHeight]);
       const indices = clip.times.map((_, n) => n).filter((n) => n % 7 !== 3);
       const expected = indices.map((n) => n + clip.first);
-      assert.deepEqual(await numbersOf(clip, probe, indices, "sequential"), expected);
+      assert.deepEqual(await numbersOf(clip, probe, indices, "whole"), expected);
       if (clip.container === "mpegts" || clip.container === "avi") return;
       const few = [Math.floor(clip.times.length / 2), clip.times.length - 1];
       assert.deepEqual(
-        await numbersOf(clip, probe, few, "seek"),
+        await numbersOf(clip, probe, few, "sieved"),
         few.map((n) => n + clip.first),
       );
     });
@@ -165,7 +165,7 @@ describe("the table and the decoder disagree", () => {
     const late = { ...probe, timestampsSec: probe.timestampsSec.map((t) => t + 0.02) };
     const longer = { ...probe, timestampsSec: [...probe.timestampsSec, 3, 3.0333] };
     const wider = { ...probe, widthPx: 176 };
-    for (const mode of ["sequential", "seek"] as const) {
+    for (const mode of ["whole", "sieved"] as const) {
       await assert.rejects(numbersOf(clip, late, [4, 80], mode), mismatch);
       await assert.rejects(numbersOf(clip, longer, [4, 91], mode), mismatch);
       await assert.rejects(numbersOf(clip, wider, [4, 80], mode), mismatch);
@@ -178,7 +178,7 @@ describe("how frames are asked for", () => {
     const file = await writeClip(ffmpeg, path.join(dir, "long.avi"), { frames: 1000, encoder: ["-c:v", "mjpeg"] });
     const probe = await probeVideo(file, ffmpeg);
     const indices = probe.timestampsSec.map((_, n) => n).filter((n) => n % 10 !== 4);
-    assert.ok(selectExpression(indices).length > 8_000);
+    assert.ok(selectFrames(indices).length > 8_000);
     const clip = { ...clipOf("avi"), file };
     const variable = process.platform === "win32" ? "TEMP" : "TMPDIR";
     const former = process.env[variable];
@@ -186,7 +186,7 @@ describe("how frames are asked for", () => {
     fs.mkdirSync(temporary);
     try {
       process.env[variable] = temporary;
-      assert.deepEqual(await numbersOf(clip, probe, indices, "sequential"), indices);
+      assert.deepEqual(await numbersOf(clip, probe, indices, "whole"), indices);
     } finally {
       if (former === undefined) delete process.env[variable];
       else process.env[variable] = former;
@@ -194,17 +194,21 @@ describe("how frames are asked for", () => {
     assert.deepEqual(fs.readdirSync(temporary), []);
   });
 
-  test("seeks for rare frames in a container that seeks well, one pass otherwise", async () => {
+  test("packets are left out where they can be told and it pays", async () => {
     const file = await writeClip(ffmpeg, path.join(dir, "sparse.mp4"), { frames: 300, fps: "5", output: ["-g", "10"] });
     const probe = await probeVideo(file, ffmpeg);
     assert.equal(probe.keyFrames?.length, 30);
     const rare = [0, 75, 150, 225, 299];
-    assert.equal(cheaperMode(probe, rare), "seek");
-    assert.equal(cheaperMode({ ...probe, container: "mpegts" }, rare), "sequential");
-    assert.equal(cheaperMode({ ...probe, keyFrames: [0] }, rare), "sequential");
-    assert.equal(cheaperMode(probe, [0, 5, 10, 15]), "sequential");
+    assert.equal(cheaperMode(probe, rare), "sieved");
+    assert.equal(cheaperMode({ ...probe, container: "mpegts" }, rare), "whole");
+    assert.equal(cheaperMode({ ...probe, method: "decoder" }, rare), "whole");
+    assert.equal(cheaperMode({ ...probe, timestampsSec: probe.timestampsSec.map((t) => t / 100) }, rare), "whole");
+    assert.equal(cheaperMode(probe, [0, 1, 2, 4]), "whole");
+    const vp9 = { ...probe, codec: "vp9" };
+    assert.equal(cheaperMode(vp9, rare), "sieved");
+    assert.equal(cheaperMode({ ...vp9, keyFrames: [0] }, rare), "whole");
     const clip = { ...clipOf("mkv"), file };
-    assert.deepEqual(await numbersOf(clip, probe, rare, "seek"), rare);
+    assert.deepEqual(await numbersOf(clip, probe, rare, "sieved"), rare);
   });
 
   test("colours are those of ffmpeg's exact conversion to packed RGB", async () => {
@@ -237,7 +241,7 @@ describe("how frames are asked for", () => {
     const file = await writeClip(ffmpeg, path.join(dir, "wide.mp4"), { frames: 8, encoder });
     const probe = await probeVideo(file, ffmpeg);
     assert.deepEqual([probe.widthPx, probe.heightPx], [1281, 722]);
-    for (const mode of ["sequential", "seek"] as const) {
+    for (const mode of ["whole", "sieved"] as const) {
       const jpegDir = fs.mkdtempSync(path.join(dir, "jpeg %d-"));
       const indices = [1, 6];
       await decodeFrames({ ffmpeg, file, probe, indices, jpegDir, onFrame: () => {}, mode });
@@ -257,7 +261,7 @@ describe("how frames are asked for", () => {
   test("abort stops either mode", async () => {
     const clip = clipOf("constant 30");
     const probe = await probeVideo(clip.file, ffmpeg);
-    for (const mode of ["sequential", "seek"] as const) {
+    for (const mode of ["whole", "sieved"] as const) {
       const controller = new AbortController();
       const run = decodeFrames({
         ffmpeg,

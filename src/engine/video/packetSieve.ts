@@ -1,0 +1,132 @@
+import {
+  EncodedPacketSink,
+  EncodedVideoPacketSource,
+  FilePathSource,
+  Input,
+  MATROSKA,
+  MkvOutputFormat,
+  MP4,
+  Output,
+  QTFF,
+  StreamTarget,
+  WEBM,
+} from "mediabunny";
+import type { EncodedPacket, StreamTargetChunk, VideoCodec } from "mediabunny";
+import { sliceHeaders } from "./sliceHeaders.ts";
+import type { SliceHeaders } from "./sliceHeaders.ts";
+
+/** Times of the table are rounded to a millionth of a second. */
+const sameTimeSec = 1e-5;
+
+/** A part of a video's first track that is enough to decode some of its frames. */
+export interface PacketSieve {
+  /** A Matroska stream; may be iterated once, and is read from the file at the pace of its reader. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Its times less those of the file; Matroska holds none below 0 and rounds them to a millisecond. */
+  readonly shiftSec: number;
+  /** Forgets the file. */
+  dispose(): void;
+}
+
+/**
+ * Leaves out the packets that no wanted frame needs: pictures that none refers to, and those between a wanted frame and the
+ * key frame from which the next one can be decoded. Most encoders make a third to a half of the first kind. `wantedSec`:
+ * times of the wanted frames in the clock of the container, ascending.
+ * Null where that cannot be told, or the stream would not be the same to a decoder: codecs without key frames, a rotation.
+ * Throws, as does reading the bytes, on a file that mediabunny cannot read.
+ */
+export async function sievePackets(file: string, wantedSec: readonly number[]): Promise<PacketSieve | null> {
+  const input = new Input({ formats: [MP4, QTFF, MATROSKA, WEBM], source: new FilePathSource(file) });
+  const dispose = (): void => input.dispose();
+  try {
+    const sieve = await openSieve(input, wantedSec);
+    if (sieve === null) dispose();
+    return sieve === null ? null : { ...sieve, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+async function openSieve(input: Input, wantedSec: readonly number[]): Promise<Omit<PacketSieve, "dispose"> | null> {
+  const track = (await input.getVideoTracks())[0];
+  const codec = (await track?.getCodec()) ?? null;
+  const config = (await track?.getDecoderConfig()) ?? null;
+  if (track === undefined || codec === null || config === null || (await track.getRotation()) !== 0) return null;
+  const headers = sliceHeaders(codec, bytesOf(config));
+  if (headers === null && (codec === "avc" || codec === "hevc")) return null;
+  const sink = new EncodedPacketSink(track);
+  const nearby = await sink.getKeyPacket(wantedSec[0] ?? 0);
+  const first = nearby !== null && isRestart(nearby, headers) ? nearby : await sink.getFirstPacket();
+  if (first?.type !== "key") return null;
+  // Key frames may be followed by frames that are shown before them, so a second of room is left.
+  const shiftSec = first.timestamp < 1 ? Math.ceil(1 - first.timestamp) : 0;
+  const packets = neededPackets(sink, first, headers, wantedSec);
+  return { bytes: matroskaOf(codec, config, packets, shiftSec), shiftSec };
+}
+
+/** In the order of decoding, from the first one to the last wanted one. */
+async function* neededPackets(
+  sink: EncodedPacketSink,
+  first: EncodedPacket,
+  headers: SliceHeaders | null,
+  wantedSec: readonly number[],
+): AsyncGenerator<EncodedPacket> {
+  const missing = new Set(wantedSec.keys());
+  for (let start: EncodedPacket | null = first; start !== null;) {
+    let next: EncodedPacket | null = null;
+    for await (const packet of sink.packets(start)) {
+      const isWanted = missing.delete(positionOf(packet.timestamp, wantedSec));
+      if (isWanted || headers?.isDiscardable(packet.data) !== true) yield packet;
+      if (missing.size === 0) return;
+      if (isWanted) next = await sink.getKeyPacket(wantedSec[Math.min(...missing)] ?? 0);
+      if (next !== null && next.sequenceNumber > packet.sequenceNumber && isRestart(next, headers)) break;
+      next = null;
+    }
+    start = next;
+  }
+}
+
+/** Codecs that have no headers here start anew at each key frame. */
+function isRestart(packet: EncodedPacket, headers: SliceHeaders | null): boolean {
+  return headers === null || headers.isRestart(packet.data);
+}
+
+/** Of the wanted time that a packet has, or -1. */
+function positionOf(timeSec: number, wantedSec: readonly number[]): number {
+  let [low, high] = [0, wantedSec.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((wantedSec[middle] ?? 0) < timeSec - sameTimeSec) low = middle + 1;
+    else high = middle;
+  }
+  return Math.abs((wantedSec[low] ?? Infinity) - timeSec) <= sameTimeSec ? low : -1;
+}
+
+async function* matroskaOf(
+  codec: VideoCodec,
+  decoderConfig: VideoDecoderConfig,
+  packets: AsyncIterable<EncodedPacket>,
+  shiftSec: number,
+): AsyncGenerator<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const target = new WritableStream<StreamTargetChunk>({ write: ({ data }) => void chunks.push(data) });
+  // What is written may not be returned to: the reader is a pipe.
+  const format = new MkvOutputFormat({ appendOnly: true });
+  const output = new Output({ format, target: new StreamTarget(target) });
+  const source = new EncodedVideoPacketSource(codec);
+  output.addVideoTrack(source);
+  await output.start();
+  for await (const packet of packets) {
+    await source.add(packet.clone({ timestamp: packet.timestamp + shiftSec }), { decoderConfig });
+    yield* chunks.splice(0);
+  }
+  await output.finalize();
+  yield* chunks;
+}
+
+function bytesOf({ description }: VideoDecoderConfig): Uint8Array | undefined {
+  if (description === undefined) return undefined;
+  if (!ArrayBuffer.isView(description)) return new Uint8Array(description);
+  return new Uint8Array(description.buffer, description.byteOffset, description.byteLength);
+}
