@@ -2,6 +2,7 @@
  * Antialiased bicubic resizing of RGB frames (a = -0.5, support widened by the scale when shrinking). ffmpeg's scaler
  * differs from it by up to 19/255, so the policy's frames are resized here. Pure.
  */
+import { createBlendRows } from "./blendRows.ts";
 
 /** Weights of one axis: output i is the sum over k of weights[i * taps + k] * input[starts[i] + k]. */
 interface AxisWeights {
@@ -29,15 +30,24 @@ export interface Resizer {
 export function createResizer(inWidthPx: number, inHeightPx: number, outWidthPx: number, outHeightPx: number): Resizer {
   const across = axisWeights(inWidthPx, outWidthPx);
   const down = axisWeights(inHeightPx, outHeightPx);
-  const row = new Float64Array(inWidthPx * 3);
+  const stride = inWidthPx * 3;
+  // Input, weights of the rows, one blended row; a row ends within eight columns of its neighbour.
+  const weightsAt = roundUp(inHeightPx * stride + 8);
+  const rowAt = weightsAt + down.weights.byteLength;
+  const { memory, blendRows } = createBlendRows(rowAt + roundUp(stride) * 8);
+  const input = new Uint8Array(memory, 0, inHeightPx * stride);
+  new Float64Array(memory, weightsAt).set(down.weights);
+  const row = new Float64Array(memory, rowAt, stride);
   return {
     resize(pixels_HW3, out = new Uint8Array(outHeightPx * outWidthPx * 3)) {
-      expectLength(pixels_HW3, inHeightPx * inWidthPx * 3, "input");
+      expectLength(pixels_HW3, input.length, "input");
       expectLength(out, outHeightPx * outWidthPx * 3, "output");
+      input.set(pixels_HW3);
       // A clamped array rounds half to even, as torch.round does.
       const clamped = new Uint8ClampedArray(out.buffer, out.byteOffset, out.length);
       for (let y = 0; y < outHeightPx; y++) {
-        blendRows(pixels_HW3, row, down, y);
+        const weights = weightsAt + y * down.taps * 8;
+        blendRows((down.starts[y] ?? 0) * stride, stride, down.counts[y] ?? 0, weights, rowAt, stride);
         blendAcross(row, clamped, y * outWidthPx * 3, across);
       }
       return out;
@@ -45,35 +55,8 @@ export function createResizer(inWidthPx: number, inHeightPx: number, outWidthPx:
   };
 }
 
-/** Output row y before it is made narrower: the weighted sum of the input rows that it covers. Four rows at a time. */
-function blendRows(input: Uint8Array, row: Float64Array, axis: AxisWeights, y: number): void {
-  const { taps, starts, counts, weights } = axis;
-  const width = row.length;
-  // Every index here is within its array; the compiler cannot see it and the engine drops the `?? 0`.
-  const count = counts[y] ?? 0;
-  const first = y * taps;
-  let from = (starts[y] ?? 0) * width;
-  let k = 0;
-  row.fill(0);
-  for (; k + 4 <= count; k += 4, from += 4 * width) {
-    const w0 = weights[first + k] ?? 0;
-    const w1 = weights[first + k + 1] ?? 0;
-    const w2 = weights[first + k + 2] ?? 0;
-    const w3 = weights[first + k + 3] ?? 0;
-    const [at1, at2, at3] = [from + width, from + 2 * width, from + 3 * width];
-    for (let x = 0; x < width; x++) {
-      row[x] =
-        (row[x] ?? 0) +
-        w0 * (input[from + x] ?? 0) +
-        w1 * (input[at1 + x] ?? 0) +
-        w2 * (input[at2 + x] ?? 0) +
-        w3 * (input[at3 + x] ?? 0);
-    }
-  }
-  for (; k < count; k++, from += width) {
-    const w = weights[first + k] ?? 0;
-    for (let x = 0; x < width; x++) row[x] = (row[x] ?? 0) + w * (input[from + x] ?? 0);
-  }
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
 }
 
 /** One row [inSize, 3] to [outSize, 3] at `at` of the output. */

@@ -52,6 +52,54 @@ test("same size gives the same bytes; a constant frame stays constant", () => {
   );
 });
 
+test("every value is the weighted sum in floating point of 64 bits, rows first, rounded once", () => {
+  const size = fc.integer({ min: 1, max: 60 });
+  fc.assert(
+    fc.property(size, size, size, size, fc.nat(), (w, h, ow, oh, seed) => {
+      const frame = new Uint8Array(w * h * 3).map((_, i) => (Math.imul(i + seed, 2_654_435_761) >>> 13) % 256);
+      assert.deepEqual(createResizer(w, h, ow, oh).resize(frame), plainResize(frame, [w, h], [ow, oh]));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** The same in the plainest words. */
+function plainResize(frame: Uint8Array, [w, h]: [number, number], [ow, oh]: [number, number]): Uint8Array {
+  const across = weightsOf(w, ow);
+  const out = new Uint8ClampedArray(ow * oh * 3);
+  weightsOf(h, oh).forEach((rows, y) => {
+    const row = Array.from({ length: w * 3 }, (_, x) =>
+      rows.reduce((sum, { at, weight }) => sum + weight * (frame[at * w * 3 + x] ?? 0), 0),
+    );
+    across.forEach((columns, x) => {
+      for (let c = 0; c < 3; c++) {
+        out[(y * ow + x) * 3 + c] = columns.reduce((sum, { at, weight }) => sum + weight * (row[at * 3 + c] ?? 0), 0);
+      }
+    });
+  });
+  return new Uint8Array(out.buffer);
+}
+
+/** Keys' cubic, a = -0.5, as wide as the scale, over the pixels that are there. */
+function weightsOf(size: number, outSize: number): { at: number; weight: number }[][] {
+  const scale = size / outSize;
+  const widen = Math.max(scale, 1);
+  return Array.from({ length: outSize }, (_, i) => {
+    const center = (i + 0.5) * scale;
+    const from = Math.max(Math.trunc(center - 2 * widen + 0.5), 0);
+    const to = Math.min(Math.trunc(center + 2 * widen + 0.5), size);
+    const raw = Array.from({ length: to - from }, (_, k) => cubic((k + from - center + 0.5) / widen));
+    const sum = raw.reduce((total, weight) => total + weight, 0);
+    return raw.map((weight, k) => ({ at: from + k, weight: weight / sum }));
+  });
+}
+
+function cubic(x: number): number {
+  const t = Math.abs(x);
+  if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
+  return t < 2 ? (((t - 5) * t + 8) * t - 4) * -0.5 : 0;
+}
+
 test("a frame cut out of a larger buffer, and an output inside one, are respected", () => {
   const frame = new Uint8Array(8 * 6 * 3).map((_, i) => (i * 11) % 256);
   const expected = createResizer(8, 6, 4, 3).resize(frame);
