@@ -1,17 +1,7 @@
-import {
-  EncodedPacketSink,
-  EncodedVideoPacketSource,
-  FilePathSource,
-  Input,
-  MATROSKA,
-  MkvOutputFormat,
-  MP4,
-  Output,
-  QTFF,
-  StreamTarget,
-  WEBM,
-} from "mediabunny";
-import type { EncodedPacket, StreamTargetChunk, VideoCodec } from "mediabunny";
+import { EncodedPacketSink, FilePathSource, Input, MATROSKA, MP4, QTFF, WEBM } from "mediabunny";
+import type { EncodedPacket } from "mediabunny";
+import { matroskaCluster, matroskaHead } from "./matroska.ts";
+import type { MatroskaTrack } from "./matroska.ts";
 import { sliceHeaders } from "./sliceHeaders.ts";
 import type { SliceHeaders } from "./sliceHeaders.ts";
 
@@ -20,9 +10,9 @@ const sameTimeSec = 1e-5;
 
 /** A part of a video's first track that is enough to decode some of its frames. */
 export interface PacketSieve {
-  /** A Matroska stream; may be iterated once, and is read from the file at the pace of its reader. */
+  /** Matroska; may be iterated once, and is read from the file at the pace of its reader. */
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Its times less those of the file; Matroska holds none below 0 and rounds them to a millisecond. */
+  /** Its times less those of the file; none may be below 0. */
   readonly shiftSec: number;
   /** Forgets the file. */
   dispose(): void;
@@ -53,7 +43,8 @@ async function openSieve(input: Input, wantedSec: readonly number[]): Promise<Om
   const codec = (await track?.getCodec()) ?? null;
   const config = (await track?.getDecoderConfig()) ?? null;
   if (track === undefined || codec === null || config === null || (await track.getRotation()) !== 0) return null;
-  const headers = sliceHeaders(codec, bytesOf(config));
+  const description = bytesOf(config);
+  const headers = sliceHeaders(codec, description);
   if (headers === null && (codec === "avc" || codec === "hevc")) return null;
   const sink = new EncodedPacketSink(track);
   const nearby = await sink.getKeyPacket(wantedSec[0] ?? 0);
@@ -62,7 +53,16 @@ async function openSieve(input: Input, wantedSec: readonly number[]): Promise<Om
   // Key frames may be followed by frames that are shown before them, so a second of room is left.
   const shiftSec = first.timestamp < 1 ? Math.ceil(1 - first.timestamp) : 0;
   const packets = neededPackets(sink, first, headers, wantedSec);
-  return { bytes: matroskaOf(codec, config, packets, shiftSec), shiftSec };
+  const colours: { matrix?: string | null; fullRange?: boolean | null } = config.colorSpace ?? {};
+  const written: MatroskaTrack = {
+    codec,
+    description,
+    widthPx: config.codedWidth ?? (await track.getCodedWidth()),
+    heightPx: config.codedHeight ?? (await track.getCodedHeight()),
+    matrix: colours.matrix,
+    isFullRange: colours.fullRange,
+  };
+  return { bytes: matroskaOf(written, packets, shiftSec), shiftSec };
 }
 
 /** In the order of decoding, from the first one to the last wanted one. */
@@ -104,25 +104,14 @@ function positionOf(timeSec: number, wantedSec: readonly number[]): number {
 }
 
 async function* matroskaOf(
-  codec: VideoCodec,
-  decoderConfig: VideoDecoderConfig,
+  track: MatroskaTrack,
   packets: AsyncIterable<EncodedPacket>,
   shiftSec: number,
 ): AsyncGenerator<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  const target = new WritableStream<StreamTargetChunk>({ write: ({ data }) => void chunks.push(data) });
-  // What is written may not be returned to: the reader is a pipe.
-  const format = new MkvOutputFormat({ appendOnly: true });
-  const output = new Output({ format, target: new StreamTarget(target) });
-  const source = new EncodedVideoPacketSource(codec);
-  output.addVideoTrack(source);
-  await output.start();
-  for await (const packet of packets) {
-    await source.add(packet.clone({ timestamp: packet.timestamp + shiftSec }), { decoderConfig });
-    yield* chunks.splice(0);
+  yield matroskaHead(track);
+  for await (const { timestamp, type, data } of packets) {
+    yield matroskaCluster({ timeSec: timestamp + shiftSec, isKey: type === "key", data });
   }
-  await output.finalize();
-  yield* chunks;
 }
 
 function bytesOf({ description }: VideoDecoderConfig): Uint8Array | undefined {
