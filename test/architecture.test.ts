@@ -86,7 +86,7 @@ const packages: readonly { readonly name: RegExp; readonly by: RegExp; readonly 
   },
   { name: /^ffmpeg-static$/, by: /^src\/engine\/video\//, why: "one room runs ffmpeg" },
   {
-    name: /^hyparquet$/,
+    name: /^hyparquet(-compressors)?$/,
     by: /^src\/engine\/(imports\/|data\/annotationFiles\.ts)/,
     why: "logs of other programs and annotations come as Parquet, nothing else",
   },

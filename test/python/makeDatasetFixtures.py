@@ -40,4 +40,5 @@ rows = [
 ]
 root.mkdir(parents=True, exist_ok=True)
 pq.write_table(pa.Table.from_pylist(rows), root / "videomme.parquet", row_group_size=2, compression="snappy")
-pq.write_table(pa.Table.from_pylist(rows[:1]), root / "zstd.parquet", compression="zstd")
+for compression in ["zstd", "gzip", "brotli", "lz4"]:
+    pq.write_table(pa.Table.from_pylist(rows[:1]), root / f"{compression}.parquet", compression=compression)

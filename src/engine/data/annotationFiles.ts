@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
 import { UserError } from "../../protocol/errors.ts";
 import { readLines, type TextLine } from "./textLines.ts";
 
@@ -74,12 +75,12 @@ export class AnnotationFiles {
       let rowStart = 0;
       for (const group of metadata.row_groups) {
         const rowEnd = rowStart + Number(group.num_rows);
-        const rows = await parquetReadObjects({ file: buffer, metadata, rowStart, rowEnd });
+        const rows = await parquetReadObjects({ file: buffer, metadata, compressors, rowStart, rowEnd });
         for (const [i, values] of rows.entries()) yield { number: rowStart + i, values };
         rowStart = rowEnd;
       }
     } catch (cause) {
-      throw UserError.is(cause) ? cause : unreadable(file, cause, "Expected a Parquet file, plain or with Snappy.");
+      throw UserError.is(cause) ? cause : unreadable(file, cause, "Expected a whole Parquet file.");
     }
   }
 

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
 import { UserError } from "../../protocol/errors.ts";
 import { tablesOf } from "./columns.ts";
 import type { LogReport } from "./logReport.ts";
@@ -34,7 +35,9 @@ async function readParquet(file: string) {
   const buffer = await asyncBufferFromFile(file);
   const metadata = await parquetMetadataAsync(buffer);
   const columns = parquetSchema(metadata).children.map(({ element }) => element);
-  const rows: readonly Readonly<Record<string, unknown>>[] = await parquetReadObjects({ file: buffer, metadata });
+  const rows: readonly Readonly<Record<string, unknown>>[] = await parquetReadObjects({
+    ...{ file: buffer, metadata, compressors },
+  });
   const values = new Map(columns.map(({ name }) => [name, rows.map((row) => plainValue(row[name]))]));
   const floats = new Set(columns.filter(({ type }) => type === "DOUBLE" || type === "FLOAT").map(({ name }) => name));
   return { where: file, values, mayBeReward: (name: string) => floats.has(name) };

@@ -211,10 +211,19 @@ test("Video-MME: row groups in order, categories, options without letters", asyn
   assert.deepEqual(dataset.places.get("001-6"), [5]);
 });
 
-test("Video-MME: files that are no Parquet, or are packed in a way that cannot be read, say so", async (t) => {
+test("Video-MME: whatever the table is packed with", async (t) => {
+  const spec = { format: "video-mme", task: "multiple-choice", path: "test.parquet" } as const;
+  for (const packing of ["zstd", "gzip", "brotli", "lz4"]) {
+    const table = fs.readFileSync(path.join("test", "fixtures", "datasets", `${packing}.parquet`));
+    const { examples } = await readFrom(t, spec, { "test.parquet": table }, ["fFjv93ACGo8.mp4"]);
+    assert.deepEqual([examples.length, examples[0]?.id, examples[0]?.options?.length], [1, "001-1", 4], packing);
+  }
+});
+
+test("Video-MME: files that are no Parquet, or are cut off, say so", async (t) => {
   const spec = { format: "video-mme", task: "multiple-choice", path: "test.parquet" } as const;
   const zstd = fs.readFileSync(path.join("test", "fixtures", "datasets", "zstd.parquet"));
-  for (const content of ["not parquet", "", zstd, zstd.subarray(0, 900)]) {
+  for (const content of ["not parquet", "", zstd.subarray(0, 900), Buffer.from(zstd).fill(0x55, 8, 400)]) {
     await assert.rejects(
       readFrom(t, spec, { "test.parquet": content }),
       (error) =>
