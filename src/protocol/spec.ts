@@ -68,6 +68,13 @@ export const videoSchema = z
       .min(784)
       .default(602112)
       .describe("Most pixels of a frame after resizing; both sides become multiples of 28 (Qwen3-VL: 32)."),
+    totalPixels: z
+      .int()
+      .min(784)
+      .optional()
+      .describe(
+        "Most pixels of a clip, shared among its pairs of frames (qwen-vl-utils: total_pixels); 115,200 visual tokens by default.",
+      ),
     onBadVideo: z
       .enum(["skip", "fail"])
       .default("skip")

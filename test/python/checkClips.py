@@ -33,6 +33,8 @@ def main() -> None:
             min_pixels=video["minPixels"],
             max_pixels=video["maxPixels"],
         )
+        if "totalPixels" in video:
+            wanted["total_pixels"] = video["totalPixels"]
         (found, metadata), sample_fps = vision_process.fetch_video(
             wanted, facts["patchSize"], return_video_sample_fps=True, return_video_metadata=True
         )

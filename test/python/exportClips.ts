@@ -18,6 +18,7 @@ const wishes = [
   { fps: 0.5, minFrames: 4, maxFrames: 768, maxPixels: 768 * 784, patchSize: 14 },
   { fps: 2, minFrames: 4, maxFrames: 768, maxPixels: 12 * 784, patchSize: 14 },
   { fps: 6, minFrames: 4, maxFrames: 16, maxPixels: 6 * 1024, patchSize: 16 },
+  { fps: 2, minFrames: 4, maxFrames: 768, maxPixels: 768 * 784, totalPixels: 30 * 784, patchSize: 14 },
 ] as const;
 
 const [out = ""] = process.argv.slice(2);

@@ -158,11 +158,11 @@ function lintBoxes(
   const { size, tokenPx } = seen;
   const boxPx = sidesPx[smallest] ?? tokenPx;
   if (boxPx >= tokenPx) return;
-  const fixes = pixelsFix(boxPx, tokenPx, size, source ?? size, video);
+  const fixes = pixelsFix(boxPx, tokenPx, { ...size, frames: seen.timestampsSec.length }, source ?? size, video);
   const message =
     `The true box ${smallest} is at most ${boxPx.toFixed(1)} px wide and high in frames of ${size.widthPx}x${size.heightPx}, ` +
     `less than a visual token of ${tokenPx}x${tokenPx} px. ` +
-    (fixes.length > 0 ? 'Raise "maxPixels".' : "The video itself is too small to mend that.");
+    (fixes.length > 0 ? 'Raise "maxPixels" or "totalPixels".' : "The video itself is too small to mend that.");
   report("box-below-patch", message, fixes, fixes.length > 0 ? "warning" : "info");
 }
 

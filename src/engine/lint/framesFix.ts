@@ -21,7 +21,7 @@ export function framesFix(spacingSec: number, durationSec: number, video: VideoS
 export function pixelsFix(
   boxPx: number,
   tokenPx: number,
-  seen: { readonly widthPx: number; readonly heightPx: number },
+  seen: { readonly widthPx: number; readonly heightPx: number; readonly frames: number },
   source: { readonly widthPx: number; readonly heightPx: number },
   video: VideoSpec,
 ): readonly SpecFix[] {
@@ -29,6 +29,11 @@ export function pixelsFix(
   const token = tokenPx * tokenPx;
   // Both sides are rounded to multiples of a token's, so a little more is needed.
   const maxPixels = token * Math.ceil((1.1 * wanted) / token);
-  if (wanted > source.widthPx * source.heightPx || maxPixels <= video.maxPixels) return [];
-  return [setFix([{ path: ["video", "maxPixels"], value: maxPixels }])];
+  // A pair of frames gets its share of the clip's pixels.
+  const totalPixels = (maxPixels * seen.frames) / 2;
+  const changes = [
+    ...(maxPixels > video.maxPixels ? [{ path: ["video", "maxPixels"], value: maxPixels }] : []),
+    ...(totalPixels > (video.totalPixels ?? Infinity) ? [{ path: ["video", "totalPixels"], value: totalPixels }] : []),
+  ];
+  return wanted > source.widthPx * source.heightPx || changes.length === 0 ? [] : [setFix(changes)];
 }

@@ -129,7 +129,7 @@ export function medianIntervalSec(timestampsSec: readonly number[]): number {
   return medianOf(intervalsOf(timestampsSec));
 }
 
-type FrameLimits = Pick<VideoSpec, "minPixels" | "maxPixels">;
+type FrameLimits = Pick<VideoSpec, "minPixels" | "maxPixels" | "totalPixels">;
 
 /**
  * Size after resizing, both sides multiples of `factor` (smart_resize of qwen-vl-utils, Qwen2.5-VL fork, whose order
@@ -165,11 +165,11 @@ export function smartResize(
 /**
  * Most pixels of each of `frames` frames. `video.maxPixels` is qwen-vl-utils' per-frame `max_pixels` (its default
  * there for patches of 14, 768 * 28 * 28, is the default here; a larger one is not cut back to that). As there, many
- * frames share `total_pixels` (its default, 0.9 * 128000 * factor^2): a pair of frames gets total / frames * 2, which
- * binds above 299 frames of the default size, and is never less than 1.05 * minPixels.
+ * frames share `total_pixels`: a pair of frames gets total / frames * 2, and never less than 1.05 * minPixels. The default,
+ * 0.9 * 128000 * factor^2, binds above 299 frames of the default size.
  */
 export function maxPixelsPerFrame(frames: number, video: FrameLimits, factor = pixelFactor): number {
-  const totalPixels = totalTokens * factor * factor;
+  const totalPixels = video.totalPixels ?? totalTokens * factor * factor;
   const share = Math.max((totalPixels / frames) * frameFactor, Math.floor(video.minPixels * 1.05));
   return Math.min(video.maxPixels, share);
 }

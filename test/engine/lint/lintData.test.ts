@@ -206,6 +206,10 @@ test("boxes that the policy cannot tell apart, or hardly see", () => {
   assert.deepEqual(codesOf(tiny), ["warning box-below-patch"]);
   const value = tiny[0]?.fixes[0]?.edits[0];
   assert.ok(value?.kind === "set" && typeof value.value === "number" && value.value > 112 * 84 * (28 / 22.4) ** 2);
+  // 8 frames share the pixels of 4 such ones; 18.75 tokens each are needed where 12 are, with a tenth more 21.
+  const shared8 = specOf({ video: { totalPixels: 4 * 112 * 84 } });
+  const [fix] = probe(videoOf(20, eight, { widthPx: 112, heightPx: 84 }), trackingExample, shared8)[0]?.fixes ?? [];
+  assert.deepEqual(fix?.edits, [{ kind: "set", path: ["video", "totalPixels"], value: 21 * 784 * 4 }]);
   const source: VideoFacts = {
     ...videoOf(20, eight, { widthPx: 112, heightPx: 84 }),
     source: { widthPx: 112, heightPx: 84 },

@@ -8,6 +8,7 @@ import {
   fixedFrameCount,
   isVariableRate,
   linspaceFloat32,
+  frameSize,
   maxPixelsPerFrame,
   pickFrames,
   roundHalfToEven,
@@ -190,5 +191,17 @@ describe("sizes", () => {
       heightPx: 336,
     });
     assert.equal(visualTokens(768, { widthPx: 644, heightPx: 336 }), 384 * 276);
+  });
+
+  test("a total of pixels that is given is shared by the frames of a clip", () => {
+    // VideoChat-R1: 3584 tokens. 60 frames: 93,662 pixels each, beta = sqrt(921600 / 93662) = 3.137, so 229.5 by 408.1.
+    const video = { minPixels: 12_544, maxPixels: 602_112, totalPixels: 3584 * 784 };
+    const source = { widthPx: 1280, heightPx: 720 };
+    assert.deepEqual(frameSize(source, 60, video), { widthPx: 392, heightPx: 224 });
+    // 8 frames: 702,464 each, more than a frame may have.
+    assert.deepEqual(frameSize(source, 8, video), { widthPx: 1008, heightPx: 560 });
+    // 600 frames: 9,366 each, fewer than 1.05 * minPixels = 13,171, which are 86.1 by 153.0.
+    assert.deepEqual(frameSize(source, 600, video), { widthPx: 140, heightPx: 84 });
+    assert.equal(maxPixelsPerFrame(600, video), 13_171);
   });
 });
