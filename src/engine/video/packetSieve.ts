@@ -79,12 +79,24 @@ async function* neededPackets(
       const isWanted = missing.delete(positionOf(packet.timestamp, wantedSec));
       if (isWanted || headers?.isDiscardable(packet.data) !== true) yield packet;
       if (missing.size === 0) return;
-      if (isWanted) next = await sink.getKeyPacket(wantedSec[Math.min(...missing)] ?? 0);
-      if (next !== null && next.sequenceNumber > packet.sequenceNumber && isRestart(next, headers)) break;
-      next = null;
+      if (isWanted) next = await restartAhead(sink, packet, wantedSec[Math.min(...missing)] ?? 0, headers);
+      if (next !== null) break;
     }
     start = next;
   }
+}
+
+/** The key frame from which a time can be decoded, if it lies ahead of a packet. */
+async function restartAhead(
+  sink: EncodedPacketSink,
+  packet: EncodedPacket,
+  timeSec: number,
+  headers: SliceHeaders | null,
+): Promise<EncodedPacket | null> {
+  const key = await sink.getKeyPacket(timeSec, { metadataOnly: true });
+  if (key === null || key.sequenceNumber <= packet.sequenceNumber) return null;
+  const whole = await sink.getKeyPacket(timeSec);
+  return whole !== null && isRestart(whole, headers) ? whole : null;
 }
 
 /** Codecs that have no headers here start anew at each key frame. */
