@@ -35,9 +35,8 @@ async function readParquet(file: string) {
   const buffer = await asyncBufferFromFile(file);
   const metadata = await parquetMetadataAsync(buffer);
   const columns = parquetSchema(metadata).children.map(({ element }) => element);
-  const rows: readonly Readonly<Record<string, unknown>>[] = await parquetReadObjects({
-    ...{ file: buffer, metadata, compressors },
-  });
+  const content = { file: buffer, metadata, compressors };
+  const rows: readonly Readonly<Record<string, unknown>>[] = await parquetReadObjects(content);
   const values = new Map(columns.map(({ name }) => [name, rows.map((row) => plainValue(row[name]))]));
   const floats = new Set(columns.filter(({ type }) => type === "DOUBLE" || type === "FLOAT").map(({ name }) => name));
   return { where: file, values, mayBeReward: (name: string) => floats.has(name) };

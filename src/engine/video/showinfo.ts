@@ -7,8 +7,8 @@ export interface ShownFrame {
 }
 
 /**
- * Reads the log lines of ffmpeg's filter "showinfo", and counts those of errors in a log with levels. Times come from the integer timestamp and the time base: the
- * printed seconds have six digits only.
+ * Reads the log lines of ffmpeg's filter "showinfo", and counts those of errors in a log with levels. Times come from the
+ * integer timestamp and the time base: the printed seconds have six digits only.
  */
 export class ShowinfoReader {
   readonly frames: ShownFrame[] = [];

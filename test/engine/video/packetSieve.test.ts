@@ -93,7 +93,8 @@ const films: readonly Film[] = [
   { name: "full-range.mp4", encoder: [...bt709, ...x264("bframes=0:keyint=30:scenecut=0")], passed: withoutTails },
   { name: "h265.mp4", encoder: x265("bframes=3:keyint=30:scenecut=0:open-gop=0"), atMost: [60, 30] },
   { name: "h265-open.mkv", encoder: x265("bframes=3:keyint=30:scenecut=0:open-gop=1"), atMost: [90, 80] },
-  { name: "h265-layers.mp4", encoder: x265("bframes=4:keyint=30:temporal-layers=3"), atMost: [119, 110] },
+  // Two temporal layers with x265 3.5; newer ones take the number for none.
+  { name: "h265-layers.mp4", encoder: x265("bframes=4:keyint=30:temporal-layers=1"), atMost: [120, 111] },
   { name: "vp9.webm", encoder: vp9, passed: withoutTails },
   { name: "av1.mp4", encoder: ["-c:v", "libsvtav1", "-preset", "10", "-g", "30", ...yuv], passed: withoutTails },
 ];
