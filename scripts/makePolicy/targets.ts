@@ -1,6 +1,6 @@
 import type { Policy } from "../../src/engine/policy/policy.ts";
 import { prepareTokens, type PreparedPrompt } from "../../src/engine/policy/preparedPrompt.ts";
-import type { TurnPart } from "../../src/engine/policy/tokenizer.ts";
+import type { ChatMessage, TurnPart } from "../../src/engine/policy/tokenizer.ts";
 import { prepareVisual, visualTokensOf } from "../../src/engine/policy/visuals.ts";
 import { clipFps, frameSidePx } from "../../src/engine/samples/clip-format.ts";
 import { seededRandom, type SeededRandom } from "../../src/engine/samples/random.ts";
@@ -116,7 +116,7 @@ function turns({ tokenizer, config }: Policy, rows: readonly (readonly Lesson[])
   return rows.map((lessons) => {
     const row: Row = { tokens: [], isTarget: [] };
     for (const { prompt, target } of lessons) {
-      const ids = tokenizer.encodePrompt([videoPart(1), { kind: "text", text: prompt }]);
+      const ids = tokenizer.encodePrompt([userTurn(1, prompt)]);
       const question = ids.slice(afterVideo(ids, config.videoTokenId)); // later turns leave the video out
       const answer = [...tokenizer.encode(target), eos];
       if (row.tokens.length + question.length + answer.length > longestRow) break;
@@ -139,12 +139,13 @@ function rowsTarget(policy: Policy, clip: Clip, rows: readonly Row[]): SftTarget
 /** Tokens of the user turn up to the end of the video. */
 function videoIds({ tokenizer, config }: Policy, clip: Clip): number[] {
   const tokens = visualTokensOf(prepareVisual({ kind: "video", clip }, config), config);
-  const ids = tokenizer.encodePrompt([videoPart(tokens), { kind: "text", text: "" }]);
+  const ids = tokenizer.encodePrompt([userTurn(tokens, "")]);
   return ids.slice(0, afterVideo(ids, config.videoTokenId));
 }
 
-function videoPart(tokens: number): TurnPart {
-  return { kind: "video", tokens, timestamps: null };
+function userTurn(visualTokens: number, text: string): ChatMessage<TurnPart> {
+  const video = { kind: "video", tokens: visualTokens, timestamps: null } as const;
+  return { role: "user", content: [video, { kind: "text", text }] };
 }
 
 /** Where the prefix ends: with the token after the video. */

@@ -4,7 +4,7 @@ import type { VideoSpec } from "./spec.ts";
 import type { BoundingBox, ParsedAnswer, TaskId, Truth } from "./tasks.ts";
 import type { ShownVideo } from "./video.ts";
 
-/** Talking to a policy: what can be opened, what is asked, what comes back. Each question is asked afresh. */
+/** Talking to a policy: what can be opened, what is asked, what comes back. */
 
 /** What can be talked to. Paths are absolute. */
 export type ChatSource =
@@ -68,8 +68,13 @@ export interface ChatExample extends ShownVideo {
 }
 
 export type ChatQuestion =
-  /** The text is the user's turn as it stands. */
-  | { readonly kind: "free"; readonly video: ShownVideo; readonly text: string }
+  /** The text is the user's turn as it stands; `earlier` is the conversation that it goes on with, if any. */
+  | {
+      readonly kind: "free";
+      readonly video: ShownVideo;
+      readonly text: string;
+      readonly earlier?: readonly ChatExchange[] | undefined;
+    }
   /** The prompt is the one that a run of the policy's specification makes of this. */
   | {
       readonly kind: "task";
@@ -80,6 +85,13 @@ export type ChatQuestion =
       readonly track: { readonly firstBox: BoundingBox; readonly boxes: number } | null;
     }
   | { readonly kind: "example"; readonly dataset: string; readonly example: string };
+
+/** A question that was answered. */
+export interface ChatExchange {
+  /** Text of the user turn. */
+  readonly prompt: string;
+  readonly answer: string;
+}
 
 export interface AskChatParams {
   readonly id: string;
@@ -100,8 +112,9 @@ export type ChatProgress =
 
 /** What the policy got. */
 export interface ChatInput {
-  /** Text of the user turn. */
+  /** Text of the last user turn. */
   readonly prompt: string;
+  /** Of all turns. */
   readonly promptTokens: number;
   readonly video: SeenVideo;
   /** Images of the frames in their order; empty with a reason when they cannot be had. */

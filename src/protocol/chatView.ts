@@ -51,11 +51,19 @@ export interface AskedQuestion {
   readonly text: string;
   readonly options: readonly string[];
   readonly videoName: string;
+  /** The answer that it goes on from; absent where it is asked afresh. */
+  readonly after?: AnswerName | undefined;
   /** null: nobody says what is right. */
   readonly truth: Truth | null;
   readonly think: boolean;
   readonly samples: number;
   readonly sampling: ChatSampling;
+}
+
+/** An answer as the page names it: "A2" of question 3. */
+export interface AnswerName {
+  readonly turn: number;
+  readonly label: string;
 }
 
 export interface ChatTurn {

@@ -24,6 +24,18 @@ export function shownVideo({ videoPath, clip, frameRate }: ShownVideo): ShownVid
   return { videoPath, ...(clip === undefined ? {} : { clip }), ...(frameRate === undefined ? {} : { frameRate }) };
 }
 
+/** What was shown, of a video that a policy saw: to show it again. */
+export function shownAgain({ path, clip, videoFps }: SeenAs): ShownVideo {
+  return shownVideo({ videoPath: path, clip, frameRate: videoFps });
+}
+
+/** Of a SeenVideo. */
+interface SeenAs {
+  readonly path: string;
+  readonly clip?: Segment | undefined;
+  readonly videoFps: number;
+}
+
 /** Tells shown videos apart: the path alone for a whole file. */
 export function shownKey({ videoPath, clip, frameRate }: ShownVideo): string {
   const part = clip === undefined ? "" : `#t=${clip.startSec},${clip.endSec}`;

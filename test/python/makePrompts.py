@@ -43,20 +43,21 @@ def main() -> None:
         reference = Reference(wheels, model_type)
         side = 2 * config.vision_config.patch_size
         prompts = []
-        for content in contents(side):
-            ids = process(tokenizer, reference, config.vision_config, content)["input_ids"][0].tolist()
-            prompts.append(dict(content=content, ids=ids))
+        for content, replies in conversations(side):
+            ids = process(tokenizer, reference, config.vision_config, content, replies)["input_ids"][0].tolist()
+            prompts.append(dict(content=content, replies=replies, ids=ids))
         (folder / "prompts.json").write_text(json.dumps(prompts))
         print(f"{model_type}: {len(prompts)} prompts")
 
 
-def contents(side: int) -> list[list[dict]]:
+def conversations(side: int) -> list[tuple[list[dict], list[list[str]]]]:
     clip = video(6, side, 2 * side, 4.5)
     turns = [[clip, text(words)] for words in TEXTS]
     turns += [[text(words), clip, image(2 * side, side), text(words)] for words in TEXTS]
     # 0.5 to 6 frames a second: times of one and two digits, ties of the digit that is written among them.
     turns += [[video(8, side, side, 8 / fps, 8), text("When?")] for fps in (0.5, 1, 2, 3, 4, 6)]
-    return turns
+    long = [list(pair) for pair in zip(TEXTS[::2], TEXTS[1::2])]
+    return [(turn, []) for turn in turns] + [([clip, text("When?")], long[:count]) for count in (1, len(long))]
 
 
 if __name__ == "__main__":

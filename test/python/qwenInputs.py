@@ -64,11 +64,12 @@ class Reference:
         return namespace[name]
 
 
-def process(tokenizer, reference: Reference, vision_config, content: list[dict]) -> dict:
-    """Inputs of a model for a user turn whose frames are already picked and resized, without mm_token_type_ids.
+def process(tokenizer, reference: Reference, vision_config, content: list[dict], replies: list[list[str]] = []) -> dict:
+    """Inputs of a model for a conversation whose frames are already picked and resized, without mm_token_type_ids.
 
     content: {"type": "video", frames, height, width, duration, indices, fps}, {"type": "image", height, width} and
-    {"type": "text", text}, in the order in which the model reads them.
+    {"type": "text", text}, in the order in which the model reads them: the first user turn.
+    replies: an answer of the model and the user turn after it, each.
     """
     videos = [part for part in content if part["type"] == "video"]
     images = [part for part in content if part["type"] == "image"]
@@ -84,7 +85,10 @@ def process(tokenizer, reference: Reference, vision_config, content: list[dict])
         chat_template=tinyPolicy.CHAT_TEMPLATE,
     )
     parts = [part if part["type"] == "text" else {"type": part["type"]} for part in content]
-    text = processor.apply_chat_template([{"role": "user", "content": parts}], tokenize=False, add_generation_prompt=True)
+    messages = [{"role": "user", "content": parts}]
+    for answer, words in replies:
+        messages += [{"role": "assistant", "content": answer}, {"role": "user", "content": [dict(type="text", text=words)]}]
+    text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     arguments: dict = dict(return_tensors="pt")
     if images:
         arguments["images"] = [tinyPolicy.make_pixels(1, i["height"], i["width"])[0] for i in images]

@@ -65,6 +65,21 @@ scene("an example is asked four times: segments on the timeline beside the truth
   await screenshot(page, "chat-grounding");
 });
 
+scene("a further question goes on from an answer", async () => {
+  const chat = await openChat();
+  await chat.locator(".card-head vscode-button:visible").first().click();
+  await chat.locator(".composer-after", { hasText: "of question 1" }).waitFor();
+  await page.keyboard.type("Which shape is it?");
+  await page.keyboard.press("Control+Enter");
+  await chat.locator(".asked-text", { hasText: "Which shape is it?" }).waitFor();
+  await untilState(chat, 0, "Done");
+  await chat.locator(".earlier > summary").click();
+  assert.match(await chat.locator(".earlier").innerText(), /Goes on from answer \d of question 1\s+Find when/);
+  await untilFrame(chat);
+  await screenshot(page, "chat-further");
+  await chat.getByRole("button", { name: "Ask afresh" }).click();
+});
+
 scene("a free question streams, and Escape stops it", async () => {
   const chat = await openChat();
   await chat.locator("vscode-dropdown[aria-label=Task]").click();
@@ -119,7 +134,7 @@ scene("questions and answers are there again after the panel was hidden", async 
   await openFile(page, `${tinyName}.rft.json`);
   await page.locator(".tab", { hasText: "RFT Chat" }).click();
   const chat = await openChat();
-  await waitFor("all questions", patienceMs, async () => (await chat.locator(".history-item").count()) === 3);
+  await waitFor("all questions", patienceMs, async () => (await chat.locator(".history-item").count()) === 4);
   assert.equal(await chat.locator(".card").count(), 4);
 });
 
@@ -127,7 +142,7 @@ scene("with its window the panel comes back, and its policies are opened again b
   await runCommand(page, "Developer: Reload Window");
   await page.locator(".tab", { hasText: "RFT Chat" }).click();
   const chat = await openChat();
-  await waitFor("all questions", patienceMs, async () => (await chat.locator(".history-item").count()) === 3);
+  await waitFor("all questions", patienceMs, async () => (await chat.locator(".history-item").count()) === 4);
   await untilFrame(chat);
   await screenshot(page, "chat-back");
   await chat.getByRole("button", { name: `Open ${tinyName}.rft.json` }).click();

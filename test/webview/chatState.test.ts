@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChatExample, ChatPolicy } from "../../src/protocol/chat.ts";
-import type { ChatTurn } from "../../src/protocol/chatView.ts";
+import type { ChatTurn, TurnAnswer } from "../../src/protocol/chatView.ts";
 import { askedOf, edited, emptyDraft, parseBox, readDraft, withExample, type Draft } from "../../webview/chat/draft.ts";
 import { initialState, savedStateOf, shownTurn, update, type ChatState } from "../../webview/chat/state.ts";
+import { followedAnswer } from "../../webview/chat/turnGroup.ts";
 import { shownCompletion, shownFrames, shownGroup } from "../../webview/rollouts/state.ts";
 import { answerOf, policyOf, seenVideo, turnOf } from "./chatFixture.ts";
 
@@ -130,6 +131,47 @@ test("the newest question is shown; an earlier one stays in view while the newes
   assert.equal(shownTurn(state)?.id, 1);
   state = update(state, { kind: "turn", turn: turnOf(3, 1, [answerOf(1)]) });
   assert.equal(shownTurn(state)?.id, 3);
+});
+
+test("a further question goes on from an answer: its conversation, its video, in words of one's own", () => {
+  const asked = withExample(emptyDraft, example, "a.mp4", policyOf("p"));
+  const turn = turnOf(3, 2, [answerOf(2), answerOf(2)]);
+  const state = { ...play([turn]), draft: asked };
+  const { draft } = update(state, { kind: "goOnFrom", completion: 3 });
+  assert.deepEqual(draft.after?.name, { turn: 3, label: "B2" });
+  const first = { prompt: answerOf(1).input.prompt, answer: answerOf(2).completions[1]?.text };
+  const further = askedOf(edited(draft, { text: "Why then?" }));
+  assert.ok(further.ok && further.asked.question.kind === "free");
+  assert.deepEqual(further.asked.question.earlier, [first]);
+  assert.equal(further.asked.question.video.videoPath, "/videos/a.mp4");
+  assert.deepEqual([further.asked.truth, further.asked.after?.label], [null, "B2"]);
+
+  const next = { ...turnOf(4, 1, [answerOf(1)]), asked: further.asked };
+  const again = update(update(state, { kind: "turn", turn: next }), { kind: "goOnFrom", completion: 0 });
+  assert.deepEqual(again.draft.after?.earlier[0], first);
+  assert.equal(again.draft.after.earlier.length, 2);
+});
+
+test("another video or task, an example, or the wish of the user ends a conversation; how it is sampled does not", () => {
+  const { draft } = update(play([turnOf(1, 1, [answerOf(1)])]), { kind: "goOnFrom", completion: 0 });
+  for (const change of [{ video }, { task: "tracking" }, { after: null }] as const)
+    assert.equal(edited(draft, change).after, null, JSON.stringify(change));
+  assert.equal(withExample(draft, example, "a.mp4", null).after, null);
+  assert.notEqual(edited(draft, { samples: 4, text: "Why?" }).after, null);
+  assert.deepEqual(readDraft(structuredClone(draft)), draft);
+  assert.equal(readDraft({ ...draft, after: { name: { turn: 1, label: "1" }, earlier: [{ prompt: 3 }] } }).after, null);
+});
+
+test("what grows, says nothing, or was said about frames that nobody knows is not gone on from", () => {
+  const growing = { text: "<think>it", tokenCount: 2, finishReason: null, parsed: null };
+  const canFollow = (change: Partial<TurnAnswer>): boolean =>
+    followedAnswer(turnOf(1, 1, [{ ...answerOf(1), ...change }]), 0) !== null;
+  assert.equal(canFollow({}), true);
+  assert.equal(canFollow({ state: { kind: "answering" }, completions: [growing] }), false);
+  assert.equal(canFollow({ state: { kind: "stopped" }, completions: [growing] }), true);
+  assert.equal(canFollow({ completions: [{ ...growing, text: "", finishReason: "eos" }] }), false);
+  assert.equal(canFollow({ completions: [] }), false);
+  assert.equal(canFollow({ input: null }), false);
 });
 
 test("equal snapshots change nothing", () => {

@@ -75,6 +75,39 @@ test("an answer streams in place: what has the focus keeps it, and Escape stops"
   });
 });
 
+test("a further question is asked by the keyboard, and shows the conversation that it goes on with", async () => {
+  await withChat({}, async (chat) => {
+    const { page } = chat;
+    const open = { name: "shapes", state: { kind: "open", policy: policyOf("shapes") } } as const;
+    await chat.send({ kind: "slots", slots: [open] });
+    const first = turnOf(1, 2, [answer(2)]);
+    await chat.send({ kind: "turn", turn: first });
+    assert.equal(await page.locator(".composer-after:visible").count(), 0);
+    await page.locator(".card-title").nth(1).focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    assert.match(await page.locator(".composer-after").innerText(), /answer 2 of question 1/);
+    await page.keyboard.type("Why then?");
+    await page.keyboard.press("Control+Enter");
+    const message = (await chat.posted()).at(-1);
+    assert.ok(message?.kind === "ask" && message.asked.question.kind === "free");
+    assert.equal(message.asked.question.text, "Why then?");
+    assert.deepEqual(
+      message.asked.question.earlier?.map(({ answer: said }) => said),
+      [first.answers[0]?.completions[1]?.text],
+    );
+    await chat.send({ kind: "turn", turn: { id: 2, asked: message.asked, answers: [answer(2)] } });
+    await page.locator(".earlier > summary").press("Enter");
+    assert.match(
+      await page.locator(".earlier").innerText(),
+      /Goes on from answer 2[^]*Find when[^]*it starts at 1\.0 s/,
+    );
+    assert.match((await page.locator(".history-item").first().getAttribute("title")) ?? "", /Goes on from/);
+    await page.getByRole("button", { name: "Ask afresh" }).click();
+    assert.match(await page.locator(".composer-lacks").innerText(), /does not see earlier questions/);
+  });
+});
+
 test("segments of both policies have lanes of their colour; a mention leads to its frame", async () => {
   await withChat({}, async (chat) => {
     const { page } = chat;

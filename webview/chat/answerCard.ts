@@ -1,3 +1,5 @@
+import { t } from "@vscode/l10n";
+import { iconButton } from "../controls.ts";
 import { element, setAttribute, setHidden, setText } from "../dom.ts";
 import { formatNumber } from "../rollouts/format.ts";
 import type { CompletionView, GroupView } from "../rollouts/groupModel.ts";
@@ -8,19 +10,33 @@ import type { Dispatch } from "../rollouts/view/view.ts";
 
 export interface AnswerCard {
   readonly node: HTMLElement;
-  /** `isGrowing`: more of the text is to come. */
-  render(completion: CompletionView, group: GroupView, isGrowing: boolean): void;
+  render(completion: CompletionView, group: GroupView, now: AnswerNow): void;
   setSelected(isSelected: boolean): void;
   setReasoningOpen(isOpen: boolean): void;
   showHighlight(highlight: Highlight | null): void;
   focus(): void;
 }
 
+export interface AnswerNow {
+  /** More of the text is to come. */
+  readonly isGrowing: boolean;
+  /** A further question may go on from it. */
+  readonly canFollow: boolean;
+}
+
+export interface AnswerActions {
+  readonly toViewer: Dispatch;
+  readonly goOnFrom: (completion: number) => void;
+}
+
 /** One answer. Its node stays while the text grows, so that focus and place are kept. */
-export function createAnswerCard(k: number, dispatch: Dispatch): AnswerCard {
+export function createAnswerCard(k: number, { toViewer: dispatch, goOnFrom }: AnswerActions): AnswerCard {
   const title = element("button", { class: "card-title" });
   const marks = element("span", { class: "answer-marks" });
-  const head = element("div", { class: "card-head" }, [title, marks]);
+  const further = iconButton("comment", t("Ask further: the next question goes on from this answer"), () =>
+    goOnFrom(k),
+  );
+  const head = element("div", { class: "card-head" }, [title, marks, further.node]);
   const content = element("div", { class: "answer-content" });
   const caret = element("span", { class: "answer-caret", attributes: { "aria-hidden": "true" } });
   const node = element("li", { class: "card", attributes: { "data-completion": String(k) } }, [head, content, caret]);
@@ -29,14 +45,16 @@ export function createAnswerCard(k: number, dispatch: Dispatch): AnswerCard {
   let isOpen = true;
   title.addEventListener("click", () => dispatch({ kind: "selectCompletion", completion: k }));
   node.addEventListener("click", (event) => {
-    const isControl = event.target instanceof Element && event.target.closest("button, summary") !== null;
+    const isControl =
+      event.target instanceof Element && event.target.closest("button, vscode-button, summary") !== null;
     const isSelectingText = document.getSelection()?.isCollapsed === false;
     if (!isControl && !isSelectingText) dispatch({ kind: "selectCompletion", completion: k });
   });
   return {
     node,
-    render: (completion, group, isGrowing) => {
+    render: (completion, group, { isGrowing, canFollow }) => {
       setHidden(caret, !isGrowing);
+      further.setVisible(canFollow);
       setAttribute(node, "aria-busy", String(isGrowing));
       const { text, finishReason, parsed } = completion.record;
       const key = JSON.stringify([text, finishReason, parsed, group.durationSec, group.record.truth]);

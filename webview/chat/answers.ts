@@ -1,24 +1,35 @@
 import { t } from "@vscode/l10n";
-import type { AnswerState, ChatTurn, TurnAnswer } from "../../src/protocol/chatView.ts";
+import type { AnswerState, AskedQuestion, ChatTurn, TurnAnswer } from "../../src/protocol/chatView.ts";
 import { countOf } from "../counts.ts";
 import { element, setHidden, setText, whenChanged } from "../dom.ts";
 import type { GroupView } from "../rollouts/groupModel.ts";
 import { taskLabels } from "../rollouts/format.ts";
 import { shownCompletion, shownGroup } from "../rollouts/state.ts";
 import type { Dispatch } from "../rollouts/view/view.ts";
-import { createAnswerCard, type AnswerCard } from "./answerCard.ts";
+import { createAnswerCard, type AnswerActions, type AnswerCard } from "./answerCard.ts";
 import { busyNotice, errorNotice } from "./notice.ts";
-import { isOver, shownTurn, type ChatActions, type ChatState } from "./state.ts";
-import { policyLetter } from "./turnGroup.ts";
+import { shownTurn, type ChatActions, type ChatState } from "./state.ts";
+import { followedAnswer, goesOnText, isOver, policyLetter } from "./turnGroup.ts";
 
 /** The question that is shown and its answers: a column for each policy, a card for each sample. */
-export function createAnswers(actions: ChatActions): { node: HTMLElement; render(state: ChatState): void } {
+export function createAnswers(
+  actions: ChatActions,
+  goOnFrom: AnswerActions["goOnFrom"],
+): { node: HTMLElement; render(state: ChatState): void } {
   const toViewer: Dispatch = (event) => actions.dispatch({ kind: "viewer", event });
+  const ofAnswers = { ...actions, toViewer, goOnFrom };
+  const earlier = createEarlier();
   const question = element("h2", { class: "asked-text" });
   const about = element("p", { class: "asked-about" });
   const columns = element("div", { class: "answer-columns" });
   const prompt = createPrompt();
-  const node = element("section", { class: "answers", label: t("Answers") }, [question, about, prompt.node, columns]);
+  const node = element("section", { class: "answers", label: t("Answers") }, [
+    earlier.node,
+    question,
+    about,
+    prompt.node,
+    columns,
+  ]);
   let shown: readonly Column[] = [];
   let shape = "";
   /** Columns and cards are made anew for another question only. */
@@ -26,7 +37,7 @@ export function createAnswers(actions: ChatActions): { node: HTMLElement; render
     const next = `${id}/${count}/${samples}`;
     if (next === shape) return;
     shape = next;
-    shown = Array.from({ length: count }, (_, i) => createColumn(i, count, samples, actions, toViewer));
+    shown = Array.from({ length: count }, (_, i) => createColumn(i, count, samples, ofAnswers));
     columns.replaceChildren(...shown.map((column) => column.node));
   };
   columns.addEventListener("keydown", (event) => {
@@ -47,13 +58,14 @@ export function createAnswers(actions: ChatActions): { node: HTMLElement; render
       if (turn === null) return;
       reshape(turn);
       const { answers, asked } = turn;
+      earlier.render(asked);
       setText(question, asked.text);
       setText(about, aboutText(turn));
       prompt.render(answers);
       const group = shownGroup(state.viewer);
       shown.forEach((column, i) => {
         const answer = answers[i];
-        if (answer !== undefined && group !== null) column.render(answer, group, state);
+        if (answer !== undefined && group !== null) column.render(turn, answer, group, state);
       });
     },
   };
@@ -62,11 +74,11 @@ export function createAnswers(actions: ChatActions): { node: HTMLElement; render
 interface Column {
   readonly node: HTMLElement;
   readonly cards: readonly AnswerCard[];
-  render(answer: TurnAnswer, group: GroupView, state: ChatState): void;
+  render(turn: ChatTurn, answer: TurnAnswer, group: GroupView, state: ChatState): void;
 }
 
-function createColumn(i: number, count: number, samples: number, actions: ChatActions, toViewer: Dispatch): Column {
-  const cards = Array.from({ length: samples }, (_, j) => createAnswerCard(i * samples + j, toViewer));
+function createColumn(i: number, count: number, samples: number, actions: ChatActions & AnswerActions): Column {
+  const cards = Array.from({ length: samples }, (_, j) => createAnswerCard(i * samples + j, actions));
   const name = element("span", { class: "policy-name" });
   const status = element("span", { class: "answer-state", role: "status" });
   const notice = element("div", { class: "answer-notice" });
@@ -94,7 +106,7 @@ function createColumn(i: number, count: number, samples: number, actions: ChatAc
   return {
     node,
     cards,
-    render: (answer, group, { viewer }) => {
+    render: (turn, answer, group, { viewer }) => {
       setText(name, answer.policyName);
       renderState(answer.state);
       const hasText = answer.completions.length > 0 || answer.state.kind === "answering";
@@ -106,7 +118,7 @@ function createColumn(i: number, count: number, samples: number, actions: ChatAc
         if (completion === undefined) return;
         const isGrowing = completion.record.finishReason === null && !isOver(answer.state.kind);
         card.setReasoningOpen(viewer.isReasoningOpen !== viewer.flippedReasoning.has(k));
-        card.render(completion, group, isGrowing);
+        card.render(completion, group, { isGrowing, canFollow: followedAnswer(turn, k) !== null });
         card.setSelected(k === selected);
         card.showHighlight(viewer.highlight);
       });
@@ -143,6 +155,30 @@ function aboutText({ asked }: ChatTurn): string {
     ...(asked.task === "free" ? [] : [asked.think ? t("thinks first") : t("answers at once")]),
     temperature === 0 ? t("greedy") : t("temperature {0}", temperature),
   ].join(" · ");
+}
+
+/** The conversation that a question goes on with. */
+function createEarlier(): { node: HTMLElement; render(asked: AskedQuestion): void } {
+  const summary = element("summary", { class: "section-name" });
+  const content = element("div", { class: "prompt-content" });
+  const node = element("details", { class: "prompt earlier" }, [summary, content]);
+  let shown: unknown = null;
+  return {
+    node,
+    render: ({ question, after }) => {
+      const exchanges = question.kind === "free" ? (question.earlier ?? []) : [];
+      setHidden(node, exchanges.length === 0);
+      if (shown === question) return;
+      shown = question;
+      setText(summary, after === undefined ? "" : goesOnText(after));
+      content.replaceChildren(
+        ...exchanges.flatMap(({ prompt, answer }) => [
+          element("div", { class: "model-text", text: prompt }),
+          element("div", { class: "model-text earlier-answer", text: answer }),
+        ]),
+      );
+    },
+  };
 }
 
 /** What each policy got: the words, and the frames by their number and size. */

@@ -1,20 +1,34 @@
 import { t } from "@vscode/l10n";
 import { maxChatSamples } from "../../src/protocol/chat.ts";
 import { taskIds } from "../../src/protocol/tasks.ts";
-import { checkbox, dropdown, numberField, textButton } from "../controls.ts";
+import { checkbox, dropdown, iconButton, numberField, textButton } from "../controls.ts";
 import { element, setAttribute, setHidden, setText, setTitle } from "../dom.ts";
+import { icon } from "../icons.ts";
 import { taskLabels } from "../rollouts/format.ts";
 import { askedOf, hasOptions, type Draft } from "./draft.ts";
 import { firstPolicy, runningTurn, type ChatActions, type ChatState } from "./state.ts";
+import { goesOnText } from "./turnGroup.ts";
 
-export interface Composer {
+interface Part {
   readonly node: HTMLElement;
   render(state: ChatState): void;
 }
 
+export interface Composer extends Part {
+  /** To the question. */
+  focus(): void;
+}
+
 /** What is asked: the video, the task, the question, how it is sampled. */
 export function createComposer(actions: ChatActions): Composer {
-  const parts = [createVideoRow(actions), createQuestion(actions), createSampling(actions), createAskRow(actions)];
+  const question = createQuestion(actions);
+  const parts = [
+    createVideoRow(actions),
+    createAfter(actions),
+    question,
+    createSampling(actions),
+    createAskRow(actions),
+  ];
   const node = element(
     "section",
     { class: "composer", label: t("Question") },
@@ -25,6 +39,7 @@ export function createComposer(actions: ChatActions): Composer {
     render: (state) => {
       for (const part of parts) part.render(state);
     },
+    focus: () => question.focus(),
   };
 }
 
@@ -38,7 +53,7 @@ function canAsk(state: ChatState): boolean {
   return runningTurn(state) === null && firstPolicy(state.slots) !== null;
 }
 
-function createVideoRow({ post }: ChatActions): Composer {
+function createVideoRow({ post }: ChatActions): Part {
   const name = element("span", { class: "video-name" });
   const choose = textButton(t("Choose video…"), "secondary", () => post({ kind: "chooseVideo" }));
   const example = textButton(t("Take an example…"), "secondary", () => post({ kind: "chooseExample" }));
@@ -51,6 +66,20 @@ function createVideoRow({ post }: ChatActions): Composer {
       setText(name, video === null ? none : `${video.name}${origin}`);
       setTitle(name, video?.shown.videoPath ?? "");
       example.setEnabled((firstPolicy(slots)?.tasks.length ?? 0) > 0);
+    },
+  };
+}
+
+/** The answer that the question goes on from, and the way back. */
+function createAfter({ dispatch }: ChatActions): Part {
+  const name = element("span", { class: "video-name" });
+  const afresh = iconButton("cross", t("Ask afresh"), () => dispatch({ kind: "edit", change: { after: null } }));
+  const node = element("div", { class: "composer-row composer-after" }, [icon("comment"), name, afresh.node]);
+  return {
+    node,
+    render: ({ draft: { after } }) => {
+      setHidden(node, after === null);
+      if (after !== null) setText(name, goesOnText(after.name));
     },
   };
 }
@@ -104,10 +133,11 @@ function createQuestion({ dispatch }: ChatActions): Composer {
       setHidden(options.node, !hasOptions(draft.task));
       setHidden(track, draft.task !== "tracking");
     },
+    focus: () => question.node.focus(),
   };
 }
 
-function createSampling({ dispatch }: ChatActions): Composer {
+function createSampling({ dispatch }: ChatActions): Part {
   const edit = (change: Partial<Draft>): void => dispatch({ kind: "edit", change });
   const samples = numberField(
     t("Samples"),
@@ -146,7 +176,7 @@ function createSampling({ dispatch }: ChatActions): Composer {
   };
 }
 
-function createAskRow(actions: ChatActions): Composer {
+function createAskRow(actions: ChatActions): Part {
   let shown: ChatState | null = null;
   const askButton = textButton(t("Ask"), "primary", () => {
     if (shown !== null) ask(shown, actions);
@@ -164,7 +194,11 @@ function createAskRow(actions: ChatActions): Composer {
       const isRunning = runningTurn(state) !== null;
       askButton.setEnabled(asked.ok && canAsk(state));
       stop.setEnabled(isRunning);
-      setText(lacks, asked.ok ? t("Asked afresh: the policy does not see earlier questions.") : asked.lacks);
+      const seen =
+        state.draft.after === null
+          ? t("Asked afresh: the policy does not see earlier questions.")
+          : t("The policy sees the conversation that led to this answer.");
+      setText(lacks, asked.ok ? seen : asked.lacks);
     },
   };
 }

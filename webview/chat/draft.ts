@@ -1,6 +1,12 @@
 import { t } from "@vscode/l10n";
-import { maxChatSamples, type ChatExample, type ChatPolicy, type ChatQuestion } from "../../src/protocol/chat.ts";
-import type { AskedQuestion } from "../../src/protocol/chatView.ts";
+import {
+  maxChatSamples,
+  type ChatExample,
+  type ChatExchange,
+  type ChatPolicy,
+  type ChatQuestion,
+} from "../../src/protocol/chat.ts";
+import type { AnswerName, AskedQuestion } from "../../src/protocol/chatView.ts";
 import { taskIds, type BoundingBox, type TaskId } from "../../src/protocol/tasks.ts";
 import type { ShownVideo } from "../../src/protocol/video.ts";
 
@@ -21,8 +27,16 @@ export interface Draft {
   readonly maxTokens: number;
   /** The example that all of this was taken from; null as soon as something of it is changed. */
   readonly example: ChatExample | null;
+  /** The answer that the question goes on from; null: asked afresh. Another video or task has no such conversation. */
+  readonly after: FollowedAnswer | null;
   /** The user has set how it is sampled; until then it is as the policy's specification has it. */
   readonly isTuned: boolean;
+}
+
+export interface FollowedAnswer {
+  readonly name: AnswerName;
+  /** The conversation up to that answer, which is its last. */
+  readonly earlier: readonly ChatExchange[];
 }
 
 export const emptyDraft: Draft = {
@@ -38,10 +52,12 @@ export const emptyDraft: Draft = {
   temperature: 1,
   maxTokens: 256,
   example: null,
+  after: null,
   isTuned: false,
 };
 
 const ofExample = ["video", "task", "text", "options", "firstBox", "boxes"] as const;
+const ofConversation = ["video", "task"] as const;
 const ofSampling = ["isGreedy", "temperature", "maxTokens"] as const;
 
 /** The draft after an edit of the user's. */
@@ -52,6 +68,7 @@ export function edited(draft: Draft, change: Partial<Draft>): Draft {
     ...draft,
     ...change,
     example: changes(ofExample) ? null : draft.example,
+    after: changes(ofConversation) ? null : change.after === undefined ? draft.after : change.after,
     isTuned: draft.isTuned || changes(ofSampling),
   };
 }
@@ -87,7 +104,13 @@ export function withExample(draft: Draft, example: ChatExample, name: string, po
     boxes: track.length > 0 ? track.length : draft.boxes,
     think: thinkOf(task, policy),
     example,
+    after: null,
   };
+}
+
+/** The draft of a question that goes on from an answer: about the same video, in words of one's own. */
+export function withFollowed(draft: Draft, after: FollowedAnswer, video: NonNullable<Draft["video"]>): Draft {
+  return { ...draft, video, task: "free", text: "", think: true, example: null, after };
 }
 
 /** What is asked, or what it still lacks. */
@@ -96,13 +119,14 @@ export function askedOf(
 ): { readonly ok: true; readonly asked: AskedQuestion } | { readonly ok: false; readonly lacks: string } {
   const question = questionOf(draft);
   if (typeof question === "string") return { ok: false, lacks: question };
-  const { task, text, example, video, isGreedy, temperature, maxTokens: maxCompletionLength, think } = draft;
+  const { task, text, example, video, after, isGreedy, temperature, maxTokens: maxCompletionLength, think } = draft;
   const asked: AskedQuestion = {
     question,
     task,
     text: text.trim(),
     options: hasOptions(task) ? optionsOf(draft) : [],
     videoName: video?.name ?? "",
+    ...(after === null ? {} : { after: after.name }),
     truth: example?.truth ?? null,
     think,
     // Greedy answers are all the same.
@@ -118,7 +142,8 @@ function questionOf(draft: Draft): ChatQuestion | string {
   if (video === null) return t("Choose a video, or take an example.");
   const text = draft.text.trim();
   if (text === "") return t("Write a question.");
-  if (task === "free") return { kind: "free", video: video.shown, text };
+  const earlier = draft.after === null ? {} : { earlier: draft.after.earlier };
+  if (task === "free") return { kind: "free", video: video.shown, text, ...earlier };
   const options = hasOptions(task) ? optionsOf(draft) : [];
   if (hasOptions(task) && options.length < 2) return t("Write at least two options, one a line.");
   const firstBox = task === "tracking" ? parseBox(draft.firstBox) : null;
@@ -182,17 +207,24 @@ export function readDraft(saved: unknown): Draft {
     ...keep("video", isVideo),
     // Only together with what was taken from it.
     ...(isVideo(known.video) ? keep("example", (value) => typeof value === "object") : {}),
+    ...(isVideo(known.video) ? keep("after", isFollowed) : {}),
   };
 }
 
 function isVideo(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || !("shown" in value) || !("name" in value)) return false;
-  const { shown, name } = value;
-  return (
-    typeof name === "string" &&
-    typeof shown === "object" &&
-    shown !== null &&
-    "videoPath" in shown &&
-    typeof shown.videoPath === "string"
-  );
+  if (!isObject(value) || !isObject(value["shown"])) return false;
+  return typeof value["name"] === "string" && typeof value["shown"]["videoPath"] === "string";
+}
+
+function isFollowed(value: unknown): boolean {
+  if (value === null) return true;
+  if (!isObject(value) || !isObject(value["name"]) || !Array.isArray(value["earlier"])) return false;
+  const isExchange = (said: unknown): boolean =>
+    isObject(said) && typeof said["prompt"] === "string" && typeof said["answer"] === "string";
+  const { turn, label } = value["name"];
+  return typeof turn === "number" && typeof label === "string" && value["earlier"].every(isExchange);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }

@@ -3,6 +3,7 @@ import type { ChatTurn } from "../../src/protocol/chatView.ts";
 import { textButton } from "../controls.ts";
 import { element, setHidden } from "../dom.ts";
 import { runningTurn, shownTurn, type ChatActions, type ChatState } from "./state.ts";
+import { goesOnText } from "./turnGroup.ts";
 
 /** Earlier questions, the newest first; one is shown again with its answers. */
 export function createHistory({ dispatch, post }: ChatActions): { node: HTMLElement; render(state: ChatState): void } {
@@ -19,7 +20,9 @@ export function createHistory({ dispatch, post }: ChatActions): { node: HTMLElem
     list.replaceChildren(
       ...[...turns].reverse().map((turn) => {
         const button = element("button", { class: "history-item", text: `${turn.id}. ${turn.asked.text}` });
-        button.title = [turn.asked.text, turn.asked.videoName].join("\n");
+        const { text, videoName, after } = turn.asked;
+        button.title = [text, videoName, ...(after === undefined ? [] : [goesOnText(after)])].join("\n");
+        button.classList.toggle("is-further", after !== undefined);
         button.setAttribute("aria-current", String(turn.id === shownId));
         button.addEventListener("click", () => dispatch({ kind: "showTurn", id: turn.id }));
         return element("li", {}, [button]);

@@ -32,7 +32,10 @@ export function createPage(body: HTMLElement, actions: ChatActions): { render(st
     { class: "seen-video" },
     views.map((view) => view.node),
   );
-  const answers = createAnswers(actions);
+  const answers = createAnswers(actions, (completion) => {
+    actions.dispatch({ kind: "goOnFrom", completion });
+    composer.focus();
+  });
   const history = createHistory(actions);
   const empty = element("p", { class: "empty", text: t("Answers are shown here, as they are written.") });
   const stage = element("section", { class: "stage", label: t("Question and video") }, [composer.node, video]);

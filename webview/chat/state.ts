@@ -3,8 +3,8 @@ import type { ChatSlot, ChatToHost, ChatTurn, HostToChat } from "../../src/proto
 import { reuseEqual } from "../rollouts/equality.ts";
 import { initialState as initialViewer, type ViewerState } from "../rollouts/state.ts";
 import { update as updateViewer, type ViewerEvent } from "../rollouts/update.ts";
-import { edited, readDraft, thinkOf, withDefaults, withExample, type Draft } from "./draft.ts";
-import { shownInput, turnRecord } from "./turnGroup.ts";
+import { edited, readDraft, thinkOf, withDefaults, withExample, withFollowed, type Draft } from "./draft.ts";
+import { followedAnswer, isOver, shownInput, turnRecord } from "./turnGroup.ts";
 
 /** Everything that the page shows. */
 export interface ChatState {
@@ -22,6 +22,8 @@ export type ChatEvent =
   | HostToChat
   | { readonly kind: "edit"; readonly change: Partial<Draft> }
   | { readonly kind: "showTurn"; readonly id: number }
+  /** The next question goes on from this answer of the question that is shown. */
+  | { readonly kind: "goOnFrom"; readonly completion: number }
   | { readonly kind: "viewer"; readonly event: ViewerEvent };
 
 export interface ChatActions {
@@ -66,6 +68,8 @@ export function update(state: ChatState, event: ChatEvent): ChatState {
       return edit(state, event.change);
     case "showTurn":
       return showing({ ...state, shownId: event.id });
+    case "goOnFrom":
+      return goOnFrom(state, event.completion);
     case "viewer": {
       const viewer = updateViewer(state.viewer, event.event);
       return viewer === state.viewer ? state : showing({ ...state, viewer });
@@ -83,10 +87,6 @@ export function runningTurn({ turns }: ChatState): ChatTurn | null {
   return last !== undefined && last.answers.some(({ state }) => !isOver(state.kind)) ? last : null;
 }
 
-export function isOver(kind: ChatTurn["answers"][number]["state"]["kind"]): boolean {
-  return kind === "done" || kind === "stopped" || kind === "failed";
-}
-
 export function firstPolicy(slots: readonly ChatSlot[]): ChatPolicy | null {
   const state = slots.map((slot) => slot.state).find(({ kind }) => kind === "open");
   return state?.kind === "open" ? state.policy : null;
@@ -98,6 +98,14 @@ function edit(state: ChatState, change: Partial<Draft>): ChatState {
   // Another task is asked as the specification asks it.
   const think = task !== draft.task ? { think: thinkOf(task, firstPolicy(state.slots)) } : {};
   return { ...state, draft: edited(draft, { ...think, ...change }) };
+}
+
+function goOnFrom(state: ChatState, completion: number): ChatState {
+  const turn = shownTurn(state);
+  const followed = turn === null ? null : followedAnswer(turn, completion);
+  if (turn === null || followed === null) return state;
+  const video = { shown: followed.video, name: turn.asked.videoName };
+  return { ...state, draft: withFollowed(state.draft, followed.after, video) };
 }
 
 /** A new question is shown at once; one that goes on stays in the background when another is looked at. */

@@ -1,7 +1,9 @@
 import { t } from "@vscode/l10n";
-import type { ChatTurn, TurnAnswer, TurnCompletion } from "../../src/protocol/chatView.ts";
+import type { AnswerName, ChatTurn, TurnAnswer, TurnCompletion } from "../../src/protocol/chatView.ts";
 import { recordVersion, type CompletionRecord } from "../../src/protocol/records.ts";
+import { shownAgain, type ShownVideo } from "../../src/protocol/video.ts";
 import type { CompletionName, NamedGroupRecord } from "../rollouts/groupModel.ts";
+import type { FollowedAnswer } from "./draft.ts";
 
 /** The answers to a question as the views of the rollout viewer show a group: those of the first policy, then of the second. */
 
@@ -38,6 +40,35 @@ export function turnRecord(turn: ChatTurn, selected: number): NamedGroupRecord {
     ),
     names: answers.flatMap((_, i) => slots(turn).map((j) => nameOf(answers, i, j))),
   };
+}
+
+export function isOver(kind: TurnAnswer["state"]["kind"]): boolean {
+  return kind === "done" || kind === "stopped" || kind === "failed";
+}
+
+/**
+ * An answer with the conversation that led to it, and its video; null while it grows, where nothing was said, and where it is
+ * not known what the policy saw.
+ */
+export function followedAnswer(
+  turn: ChatTurn,
+  k: number,
+): { readonly after: FollowedAnswer; readonly video: ShownVideo } | null {
+  const { answers, asked, id } = turn;
+  const owner = ownerOf(turn, k);
+  const answer = answers[owner];
+  const completion = answer?.completions[k - owner * asked.samples];
+  if (answer === undefined || answer.input === null) return null;
+  if (completion === undefined || completion.text === "") return null;
+  if (completion.finishReason === null && !isOver(answer.state.kind)) return null;
+  const before = asked.question.kind === "free" ? (asked.question.earlier ?? []) : [];
+  const earlier = [...before, { prompt: answer.input.prompt, answer: completion.text }];
+  const { label } = nameOf(answers, owner, k - owner * asked.samples);
+  return { after: { name: { turn: id, label }, earlier }, video: shownAgain(answer.input.video) };
+}
+
+export function goesOnText({ turn, label }: AnswerName): string {
+  return t("Goes on from answer {0} of question {1}", label, turn);
 }
 
 /** What the policy of the selected answer saw; what the other did while that is not known. */

@@ -111,7 +111,8 @@ export class ChatSession {
     const { example, text } = await this.#promptOf(params);
     const { topP, topK } = this.#target.spec.grpo;
     const { samples: groupSize, seed, sampling } = params;
-    const prompt = { key: params.ask, text, ...shownVideo(example), seed };
+    const earlier = params.question.kind === "free" ? params.question.earlier : undefined;
+    const prompt = { key: params.ask, text, earlier, ...shownVideo(example), seed };
     let seen: Promise<ChatInput> | null = null;
     const see = (progress: GroupProgress): Promise<ChatInput> => (seen ??= this.#inputOf(text, progress));
     const onProgress = ([progress]: readonly GroupProgress[]): void => {

@@ -214,7 +214,7 @@ interface ReadyPrompt {
 /** Prompts with their clips; a video that cannot be read becomes its error. */
 async function prepareAll(
   { policy, clips }: Opened,
-  requests: readonly (ShownVideo & Pick<PromptRequest, "text">)[],
+  requests: readonly (ShownVideo & Pick<PromptRequest, "text" | "earlier">)[],
 ): Promise<(ReadyPrompt | ErrorData)[]> {
   const startMs = performance.now();
   return Promise.all(
@@ -222,7 +222,8 @@ async function prepareAll(
       try {
         const clip = await clips.load(shownVideo(request));
         const decodeSec = (performance.now() - startMs) / 1000;
-        return { prompt: preparePrompt(request.text, clip, policy.tokenizer, policy.config), decodeSec };
+        const prompt = preparePrompt(request.text, clip, policy.tokenizer, policy.config, request.earlier);
+        return { prompt, decodeSec };
       } catch (error) {
         if (UserError.is(error, "bad-video")) return error.toData();
         throw error;

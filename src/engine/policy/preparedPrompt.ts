@@ -1,10 +1,11 @@
+import type { ChatExchange } from "../../protocol/chat.ts";
 import { UserError } from "../../protocol/errors.ts";
 import type { Clip } from "../video/clip.ts";
 import type { PolicyConfig } from "./config.ts";
 import { masked } from "./policyGraph.ts";
 import { isVisualToken, ropeIndex } from "./ropeIndex.ts";
 import { completionRotary, textRotary, type RotaryTable } from "./rotary.ts";
-import type { PolicyTokenizer, TurnPart } from "./tokenizer.ts";
+import type { ChatMessage, PolicyTokenizer, TurnPart } from "./tokenizer.ts";
 import {
   prepareVisual,
   timestampTexts,
@@ -43,37 +44,62 @@ export type ContentPart = Visual | { readonly kind: "text"; readonly text: strin
 
 const promptBucket = 32;
 
-/** A user turn of one clip with a text after it, as in training. */
+/**
+ * A user turn of one clip with a text after it, as in training.
+ * @param earlier what was said before the text, if anything: then the clip stands in the first turn
+ * @throws UserError as prepareMessages
+ */
 export function preparePrompt(
   text: string,
   clip: Clip,
   tokenizer: PolicyTokenizer,
   config: PolicyConfig,
+  earlier: readonly ChatExchange[] = [],
 ): PreparedPrompt {
-  const content: ContentPart[] = [
-    { kind: "video", clip },
-    { kind: "text", text },
-  ];
-  return prepareContent(content, tokenizer, config);
+  const shown = { kind: "video", clip } as const;
+  const userTurn = (text: string, i: number): ChatMessage<ContentPart> => {
+    return { role: "user", content: [...(i === 0 ? [shown] : []), { kind: "text", text }] };
+  };
+  const before = earlier.flatMap(({ prompt, answer }, i): ChatMessage<ContentPart>[] => {
+    return [userTurn(prompt, i), { role: "assistant", text: answer }];
+  });
+  return prepareMessages([...before, userTurn(text, earlier.length)], tokenizer, config);
 }
 
 /**
- * @param content of the user turn: videos, images and texts in the order in which the policy reads them
- * @throws UserError as encodePrompt; "bad-video" when the prompt is longer than the policy's context
+ * One user turn.
+ * @param content videos, images and texts in the order in which the policy reads them
+ * @throws UserError as prepareMessages
  */
 export function prepareContent(
   content: readonly ContentPart[],
   tokenizer: PolicyTokenizer,
   config: PolicyConfig,
 ): PreparedPrompt {
+  return prepareMessages([{ role: "user", content }], tokenizer, config);
+}
+
+/**
+ * A conversation whose last turn is the user's.
+ * @throws UserError as encodePrompt; "bad-video" when the prompt is longer than the policy's context
+ */
+export function prepareMessages(
+  messages: readonly ChatMessage<ContentPart>[],
+  tokenizer: PolicyTokenizer,
+  config: PolicyConfig,
+): PreparedPrompt {
   const visuals: Visual[] = [];
-  const turn = content.map((part): TurnPart => {
+  const placeOf = (part: ContentPart): TurnPart => {
     if (part.kind === "text") return part;
     visuals.push(part);
     const tokens = visualTokensOf(prepareVisual(part, config), config);
     return { kind: part.kind, tokens, timestamps: timestampTexts(part, config) };
-  });
-  const ids = tokenizer.encodePrompt(turn);
+  };
+  const ids = tokenizer.encodePrompt(
+    messages.map((message) =>
+      message.role === "user" ? { ...message, content: message.content.map(placeOf) } : message,
+    ),
+  );
   requireContext(ids, config);
   return prepareTokens(ids, visuals, config);
 }

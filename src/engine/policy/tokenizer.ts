@@ -14,13 +14,17 @@ export interface PolicyTokenizer {
   /** Text of each token by itself, special tokens with their names. A part of a character shows as U+FFFD. */
   tokenTexts(ids: readonly number[]): string[];
   /**
-   * Token ids of a user turn up to where the assistant begins, as the processors of transformers make them: the visual
+   * Token ids of a conversation up to where the assistant begins, as the processors of transformers make them: the visual
    * token of the template is repeated for each row of the visual's embedding.
    * @throws UserError "bad-data" when a text holds a visual token of its own; "bad-checkpoint" when the template has no
    * place for a visual
    */
-  encodePrompt(content: readonly TurnPart[]): number[];
+  encodePrompt(messages: readonly ChatMessage<TurnPart>[]): number[];
 }
+
+/** A turn of a conversation. Only the user shows anything. */
+export type ChatMessage<Part> =
+  { readonly role: "user"; readonly content: readonly Part[] } | { readonly role: "assistant"; readonly text: string };
 
 /** A piece of a user turn, as text. */
 export type TurnPart =
@@ -52,14 +56,21 @@ export async function readTokenizer(dir: string, config: PolicyConfig): Promise<
         : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
     tokenTexts: (ids) =>
       ids.map((id) => tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false })),
-    encodePrompt(content) {
-      const parts = content.map((part) =>
-        part.kind === "text" ? { type: "text", text: part.text } : { type: part.kind },
-      );
-      const turn = template.render({ messages: [{ role: "user", content: parts }], add_generation_prompt: true });
-      return expandVisuals(turn, content, { file, encode, textOf, config });
+    encodePrompt(messages) {
+      const conversation = template.render({ messages: messages.map(templateMessage), add_generation_prompt: true });
+      return expandVisuals(conversation, messages, { file, encode, textOf, config });
     },
   };
+}
+
+/** As chat templates take it. */
+function templateMessage(message: ChatMessage<TurnPart>): { role: string; content: unknown } {
+  const { role } = message;
+  if (role === "assistant") return { role, content: message.text };
+  const content = message.content.map((part) =>
+    part.kind === "text" ? { type: "text", text: part.text } : { type: part.kind },
+  );
+  return { role, content };
 }
 
 /** The tokenizer of a text-only model has the architecture's vocabulary size, but no tokens for what is seen. */
@@ -77,7 +88,7 @@ function requireVisualTokens(file: string, config: PolicyConfig, again: (id: num
   }
 }
 
-interface TurnCoder {
+interface ConversationCoder {
   /** The file of the chat template, for messages. */
   readonly file: string;
   readonly encode: (text: string) => number[];
@@ -88,11 +99,18 @@ interface TurnCoder {
 
 type VisualPart = Exclude<TurnPart, { readonly kind: "text" }>;
 
-/** Token ids of a turn in which each visual token of the template stands for as many as its visual has rows. */
-function expandVisuals(turn: string, content: readonly TurnPart[], coder: TurnCoder): number[] {
+/** Token ids of a conversation in which each visual token of the template stands for as many as its visual has rows. */
+function expandVisuals(
+  conversation: string,
+  messages: readonly ChatMessage<TurnPart>[],
+  coder: ConversationCoder,
+): number[] {
   const { encode, config } = coder;
+  const content = messages.flatMap((message): readonly TurnPart[] =>
+    message.role === "user" ? message.content : [{ kind: "text", text: message.text }],
+  );
   const visuals = content.filter((part) => part.kind !== "text");
-  const ids = encode(turn);
+  const ids = encode(conversation);
   const places = ids.filter((id) => isVisualToken(id, config));
   const expected = visuals.map(({ kind }) => (kind === "video" ? config.videoTokenId : config.imageTokenId));
   if (places.length !== expected.length || places.some((id, i) => id !== expected[i]))
@@ -102,25 +120,25 @@ function expandVisuals(turn: string, content: readonly TurnPart[], coder: TurnCo
     timestamps === null ? [tokens] : timestamps.map(() => tokens / timestamps.length),
   );
   let place = 0;
-  return (isTimed ? encode(withTimestamps(turn, ids, visuals, coder)) : ids).flatMap((id) =>
+  return (isTimed ? encode(withTimestamps(conversation, ids, visuals, coder)) : ids).flatMap((id) =>
     isVisualToken(id, config) ? new Array<number>(counts[place++] ?? 0).fill(id) : [id],
   );
 }
 
 /**
- * The turn with each video written as one place a temporal patch, its time before it, as Qwen3VLProcessor does
+ * The conversation with each video written as one place a temporal patch, its time before it, as Qwen3VLProcessor does
  * (transformers 4.57: vision_start, video, vision_end becomes "<0.3 seconds>", vision_start, video, vision_end, "<0.8 …).
  */
 function withTimestamps(
-  turn: string,
+  conversation: string,
   ids: readonly number[],
   visuals: readonly VisualPart[],
-  { textOf, config }: TurnCoder,
+  { textOf, config }: ConversationCoder,
 ): string {
   const pad = textOf(config.videoTokenId);
   const start = textOf(config.visionStartTokenId);
   const end = textOf(ids[ids.indexOf(config.videoTokenId) + 1] ?? config.videoTokenId);
-  const [before = "", ...after] = turn.split(pad);
+  const [before = "", ...after] = conversation.split(pad);
   const videos = visuals.filter(({ kind }) => kind === "video");
   return after.reduce((text, rest, i) => {
     const patches = (videos[i]?.timestamps ?? [""]).map((time) => `${time}${start}${pad}${end}`).join("");

@@ -1,3 +1,4 @@
+import type { ChatExchange } from "../../protocol/chat.ts";
 import type { FinishReason, SeenVideo } from "../../protocol/records.ts";
 import type { TokenAlternatives } from "../store/tokens.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
@@ -47,6 +48,8 @@ export interface BackendInfo {
 export interface PromptRequest extends ShownVideo {
   readonly key: string; // unique within the call
   readonly text: string; // user turn
+  /** What was said before it; the video is shown in the first turn of all. A run has single turns. */
+  readonly earlier?: readonly ChatExchange[] | undefined;
   /** Seeds the sampler for this prompt's group, whatever else is sampled in the same call. */
   readonly seed: number;
 }

@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { hashCheckpoint, readCheckpoint, writeCheckpoint } from "../../../src/engine/policy/checkpoint.ts";
 import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
 import { parameterSpecs } from "../../../src/engine/policy/parameters.ts";
 import { gridOf } from "../../../src/engine/policy/patches.ts";
 import { SafetensorsFile, writeSafetensors, type NamedTensor } from "../../../src/engine/policy/safetensors.ts";
-import { readTokenizer, type TurnPart } from "../../../src/engine/policy/tokenizer.ts";
+import { readTokenizer } from "../../../src/engine/policy/tokenizer.ts";
 import { UserError } from "../../../src/protocol/errors.ts";
-import { preparePrompt } from "../../../src/engine/policy/preparedPrompt.ts";
-import { checkpointDir, readJson, tinyClip } from "./tinyPolicy.ts";
+import { changeJson, copiesDir, copyOf, says } from "./brokenCheckpoint.ts";
+import { checkpointDir, readJson } from "./tinyPolicy.ts";
 
-const root = fs.mkdtempSync(path.join(os.tmpdir(), "vrft-checkpoint-"));
-after(() => fs.rmSync(root, { recursive: true, force: true }));
 const tied = checkpointDir("policy/tied");
 const untied = checkpointDir("policy/untied");
 
@@ -49,7 +46,7 @@ describe("layouts", () => {
   });
 
   test("a folder of Hugging Face's cache is read, where every file is a link to a blob", async () => {
-    const cache = fs.mkdtempSync(path.join(root, "hub-"));
+    const cache = fs.mkdtempSync(path.join(copiesDir, "hub-"));
     const snapshot = path.join(cache, "snapshots", "0123abcd");
     for (const folder of [snapshot, path.join(cache, "blobs")]) fs.mkdirSync(folder, { recursive: true });
     for (const [i, name] of fs.readdirSync(tied).entries()) {
@@ -64,7 +61,7 @@ describe("layouts", () => {
 
   test("what is written is read again, the tokenizer included, in either number format", async () => {
     for (const dtype of ["float32", "bfloat16"] as const) {
-      const dir = path.join(root, `written-${dtype}`);
+      const dir = path.join(copiesDir, `written-${dtype}`);
       const checkpoint = await readCheckpoint(tied);
       await writeCheckpoint(dir, checkpoint, dtype);
       const again = await readCheckpoint(dir);
@@ -78,7 +75,7 @@ describe("layouts", () => {
 
   test("a hash is remembered for as long as the files keep their sizes and times", async () => {
     const dir = copyOf(tied);
-    const cacheDir = path.join(root, "cache");
+    const cacheDir = path.join(copiesDir, "cache");
     const weights = path.join(dir, "model.safetensors");
     const written = new Date(2026, 0, 1);
     fs.utimesSync(weights, written, written);
@@ -144,7 +141,7 @@ describe("a checkpoint that cannot be used is told by tensor and file", () => {
     await assert.rejects(readCheckpoint(dir), says(/config\.json: .*not readable JSON/));
     fs.rmSync(path.join(dir, "config.json"));
     await assert.rejects(readCheckpoint(dir), says(/config\.json: .*missing/));
-    await assert.rejects(readCheckpoint(path.join(root, "nowhere")), says(/config\.json: .*missing/));
+    await assert.rejects(readCheckpoint(path.join(copiesDir, "nowhere")), says(/config\.json: .*missing/));
   });
 });
 
@@ -261,121 +258,6 @@ describe("config.json", () => {
     });
   }
 });
-
-describe("the tokenizer", () => {
-  const { config } = { config: readPolicyConfig(readJson(path.join(tied, "config.json")), "config.json") };
-
-  test("files that are missing or broken are named", async () => {
-    const broken: readonly [string, string | null, RegExp][] = [
-      ["tokenizer.json", null, /tokenizer\.json: .*missing or not readable JSON/],
-      ["tokenizer.json", "{", /tokenizer\.json: .*missing or not readable JSON/],
-      ["tokenizer.json", "{}", /tokenizer\.json: .*cannot be used/],
-      ["tokenizer_config.json", null, /tokenizer_config\.json: .*missing/],
-      ["chat_template.jinja", null, /no chat template/],
-      ["chat_template.jinja", "{% for x in %}", /chat_template\.jinja: .*cannot be used/],
-    ];
-    for (const [name, content, message] of broken) {
-      const dir = copyOf(tied);
-      fs.rmSync(path.join(dir, name));
-      if (content !== null) fs.writeFileSync(path.join(dir, name), content);
-      await assert.rejects(readTokenizer(dir, config), says(message), `${name} ${content}`);
-    }
-  });
-
-  test("the chat template may stand in tokenizer_config.json or chat_template.json", async () => {
-    const known = (await readTokenizer(tied, config)).encodePrompt(asked("When?"));
-    const template = fs.readFileSync(path.join(tied, "chat_template.jinja"), "utf8");
-    const inline = copyOf(tied);
-    fs.rmSync(path.join(inline, "chat_template.jinja"));
-    changeJson(inline, "tokenizer_config.json", (settings) => ({ ...settings, chat_template: template }));
-    assert.deepEqual((await readTokenizer(inline, config)).encodePrompt(asked("When?")), known);
-    const beside = copyOf(tied);
-    fs.rmSync(path.join(beside, "chat_template.jinja"));
-    fs.writeFileSync(path.join(beside, "chat_template.json"), JSON.stringify({ chat_template: template }));
-    assert.deepEqual((await readTokenizer(beside, config)).encodePrompt(asked("When?")), known);
-    assert.equal(known.filter((id) => id === config.videoTokenId).length, 3);
-  });
-
-  test("a video token in the text, and a template without one, are told", async () => {
-    const tokenizer = await readTokenizer(tied, config);
-    assert.throws(
-      () => tokenizer.encodePrompt(asked("What is <|video_pad|> there?")),
-      (error) => UserError.is(error, "bad-data") && error.message.includes("What is <|video_pad|> there?"),
-    );
-    const dir = copyOf(tied);
-    fs.writeFileSync(path.join(dir, "chat_template.jinja"), "{{ messages[0]['role'] }}");
-    const blind = await readTokenizer(dir, config);
-    assert.throws(() => blind.encodePrompt(asked("When?")), says(/chat_template\.jinja: .*no place for a video/));
-  });
-
-  test("a tokenizer of a text-only model, without the tokens of what is seen, is refused", async () => {
-    const dir = copyOf(tied);
-    changeJson(dir, "tokenizer.json", (json) => ({
-      ...json,
-      // SAFETY: the fixture's own file.
-      added_tokens: (json["added_tokens"] as { content: string }[]).filter(({ content }) => !content.includes("video")),
-    }));
-    const message = new RegExp(`tokenizer\\.json: .*no token ${config.videoTokenId}, .*video_token_id`);
-    await assert.rejects(readTokenizer(dir, config), says(message));
-  });
-
-  test("a prompt that the policy has no positions for fails by itself, with its numbers", async () => {
-    const tokenizer = await readTokenizer(tied, config);
-    const clip = tinyClip({ frames: 4, height: 56, width: 56, duration: 2 });
-    const { ids, visualTokens } = preparePrompt("When?", clip, tokenizer, config);
-    const short = { ...config, text: { ...config.text, contextLength: ids.length } };
-    assert.throws(
-      () => preparePrompt("When?", clip, tokenizer, short),
-      (error) =>
-        UserError.is(error, "bad-video") &&
-        error.message.includes(`${ids.length} tokens, ${visualTokens} of them visual`) &&
-        error.hint?.includes("video.maxFrames") === true,
-    );
-  });
-
-  test("text goes to tokens and back, byte by byte where the vocabulary has no word", async () => {
-    const tokenizer = await readTokenizer(tied, config);
-    for (const text of ["When does it move?", "  two  blanks\n\n", "Čeština 中文 🟥", "<think>x</think>", "don't"]) {
-      assert.equal(tokenizer.decode(tokenizer.encode(text)), text);
-    }
-    assert.equal(tokenizer.decode([]), "");
-    const [end = 0] = config.eosTokenIds;
-    assert.equal(tokenizer.decode([...tokenizer.encode("done"), end]), "done");
-  });
-});
-
-/** A turn of a video of three tokens and a text. */
-function asked(text: string): TurnPart[] {
-  return [
-    { kind: "video", tokens: 3, timestamps: null },
-    { kind: "text", text },
-  ];
-}
-
-function says(message: RegExp): (error: unknown) => true {
-  return (error) => {
-    assert.ok(UserError.is(error, "bad-checkpoint"), error instanceof Error ? error.stack : String(error));
-    assert.match(`${error.where}: ${error.message}`, message);
-    assert.ok((error.hint ?? "") !== "");
-    return true;
-  };
-}
-
-let copies = 0;
-function copyOf(from: string): string {
-  const dir = path.join(root, `copy-${copies++}`);
-  fs.cpSync(from, dir, { recursive: true });
-  return dir;
-}
-
-function changeJson(
-  dir: string,
-  name: string,
-  change: (json: Record<string, unknown>) => Record<string, unknown>,
-): void {
-  const file = path.join(dir, name);
-  fs.writeFileSync(file, JSON.stringify(change(readJson(file))));
-}
 
 async function changed(
   from: string,

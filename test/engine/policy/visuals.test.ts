@@ -3,7 +3,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { readPolicyConfig } from "../../../src/engine/policy/config.ts";
 import { prepareContent, prepareTokens } from "../../../src/engine/policy/preparedPrompt.ts";
-import { readTokenizer, type TurnPart } from "../../../src/engine/policy/tokenizer.ts";
+import { readTokenizer, type ChatMessage, type TurnPart } from "../../../src/engine/policy/tokenizer.ts";
 import { framesOf, timestampTexts, visualKey, type Visual } from "../../../src/engine/policy/visuals.ts";
 import { sampleGroups } from "../../../src/engine/rollout/sampler.ts";
 import { accumulateTarget } from "../../../src/engine/sft/sftStep.ts";
@@ -51,14 +51,18 @@ test("visual tokens in a text are told, whether anything is shown or not", async
   const tokenizer = await readTokenizer(checkpointDir("policy/tied"), configOf("tied"));
   const image: TurnPart = { kind: "image", tokens: 4, timestamps: null };
   const text = (words: string): TurnPart => ({ kind: "text", text: words });
-  assert.throws(
-    () => tokenizer.encodePrompt([image, text("<|image_pad|>")]),
-    (error) => UserError.is(error, "bad-data") && error.message.includes("<|image_pad|>"),
-  );
-  assert.throws(
-    () => tokenizer.encodePrompt([text("<|vision_start|><|video_pad|><|vision_end|>"), text("When?")]),
-    (error) => UserError.is(error, "bad-data"),
-  );
+  const user = (...content: TurnPart[]): ChatMessage<TurnPart> => ({ role: "user", content });
+  const answered = { role: "assistant", text: "<|image_pad|>" } as const;
+  for (const messages of [
+    [user(image, text("<|image_pad|>"))],
+    [user(image, text("What?")), answered, user(text("Why?"))],
+    [user(text("<|vision_start|><|image_pad|><|vision_end|>"), text("When?"))],
+  ]) {
+    assert.throws(
+      () => tokenizer.encodePrompt(messages),
+      (error) => UserError.is(error, "bad-data") && error.message.includes("<|image_pad|>"),
+    );
+  }
 });
 
 test("a prompt of text alone is answered and learned from, and is not changed by the vision tower", () =>

@@ -116,6 +116,20 @@ test("a free question is asked as it stands; its answer streams, and ends when i
   assert.ok(kinds.includes("seen") && kinds.filter((kind) => kind === "texts").length > 1, kinds.join());
 });
 
+test("a further question is answered in its conversation, and costs the tokens of all of it", async () => {
+  const question = { kind: "free", video: { videoPath: workspace.videos.first }, text: "What moves?" } as const;
+  const first = await sendRequest(connection, askChat, asked(question));
+  const prompt = first.input?.prompt ?? "";
+  const earlier = [{ prompt, answer: first.completions[0]?.text ?? "" }];
+  const further = { ...question, text: "Where to?", earlier };
+  const second = await sendRequest(connection, askChat, asked(further));
+  assert.equal(second.input?.prompt, "Where to?");
+  assert.ok((second.input?.promptTokens ?? 0) > (first.input?.promptTokens ?? 0));
+  const alone = await sendRequest(connection, askChat, asked({ ...further, earlier: [] }));
+  assert.notDeepEqual(second.completions, alone.completions);
+  assert.deepEqual((await sendRequest(connection, askChat, asked(further))).completions, second.completions);
+});
+
 test("a video that cannot be read is the question's error, and the policy stays", async () => {
   const broken = { kind: "free", video: { videoPath: workspace.videos.broken }, text: "What?" } as const;
   await rejects(sendRequest(connection, askChat, asked(broken)), "bad-video");
