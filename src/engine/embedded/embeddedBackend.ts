@@ -104,7 +104,9 @@ async function open(params: OpenBackend, trials: ProviderTrials): Promise<Opened
   const ffmpeg = await locateFfmpeg({ settingPath: ffmpegPath });
   const provider = await chooseProvider(spec.policy.device, trials);
   const trains = params.trains ?? true;
-  const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads, trains, provider);
+  const memoryBytes = provider === "cpu" ? null : await trials.graphicsMemoryBytes();
+  const device = { provider, memoryBytes };
+  const { policy, optimizer } = await openPolicy(spec, baseDir, checkpointDir, threads, trains, device);
   const policyHash = await hashCheckpoint(policy.checkpoint.dir, cacheDir);
   // Another version of the runtime may round otherwise, and so may another device.
   const where = provider === "cpu" ? `${process.arch} ${threads}` : provider;

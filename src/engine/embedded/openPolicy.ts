@@ -11,7 +11,25 @@ import { readTokenizer } from "../policy/tokenizer.ts";
 import { createOptimizer, loadTrainingState, type OptimizerState } from "../policy/trainer.ts";
 import { seededRandom } from "../rollout/tokenChoice.ts";
 import { GraphCache } from "../runtime/graphCache.ts";
-import { activationLimits, leastLoad, policyMemory, policyUse, requireMemory } from "./policyMemory.ts";
+import type { ActivationLimits } from "../policy/activations.ts";
+import {
+  activationLimits,
+  cardRoom,
+  leastLoad,
+  machineRoom,
+  policyMemory,
+  policyUse,
+  requireMemory,
+  type MemoryRoom,
+  type PolicyUse,
+} from "./policyMemory.ts";
+
+/** What a policy is computed on. */
+export interface PolicyDevice {
+  readonly provider: Provider;
+  /** Of its own; null where it has none, or nobody knows. */
+  readonly memoryBytes: number | null;
+}
 
 export interface OpenedPolicy {
   readonly policy: Policy;
@@ -29,12 +47,11 @@ export async function openPolicy(
   checkpointDir: string | null,
   threads: number,
   trains = true,
-  provider: Provider = "cpu",
+  device: PolicyDevice = { provider: "cpu", memoryBytes: null },
 ): Promise<OpenedPolicy> {
   const dir = path.resolve(baseDir, spec.policy.model);
   const use = policyUse(spec, trains);
-  const memory = policyMemory(await readCheckpointConfig(dir), use, leastLoad);
-  requireMemory(dir, memory, use);
+  const limits = requireRooms(dir, await readCheckpointConfig(dir), use, device);
   const checkpoint = await readMergedCheckpoint(dir);
   const { config } = checkpoint;
   const lora = loraConfigOf(spec.policy);
@@ -48,8 +65,8 @@ export async function openPolicy(
     adapters: lora === null ? new Map<string, Float32Array>() : newAdapters(config, lora, optimisation.seed),
     reference: needsCopy ? new Map([...checkpoint.weights].map(([name, data]) => [name, data.slice()])) : null,
     freezeVision: spec.policy.freezeVision,
-    graphs: new GraphCache({ threads, provider, hasArena: weightBytes(checkpoint) < smallBytes }),
-    limits: activationLimits(memory),
+    graphs: new GraphCache({ threads, provider: device.provider, hasArena: weightBytes(checkpoint) < smallBytes }),
+    limits,
     visualCache: new Map(),
     visualStore: null,
   };
@@ -62,6 +79,25 @@ export async function openPolicy(
   const optimizer = createOptimizer(trains ? trainableSpecs(policy) : [], adamw, policy.graphs.device);
   if (checkpointDir !== null) await loadTrainingState(checkpointDir, policy, optimizer);
   return { policy, optimizer };
+}
+
+/**
+ * A policy is read to the machine's memory; where the card's is known, it is computed in that.
+ * @returns limits of its graphs
+ */
+function requireRooms(
+  dir: string,
+  config: PolicyConfig,
+  use: PolicyUse,
+  { memoryBytes }: PolicyDevice,
+): ActivationLimits {
+  const limitsIn = (room: MemoryRoom): ActivationLimits => {
+    const memory = policyMemory(config, use, leastLoad, room.bytes);
+    requireMemory(dir, memory, use, room);
+    return activationLimits(memory, room.bytes);
+  };
+  const inMachine = limitsIn(machineRoom());
+  return memoryBytes === null ? inMachine : limitsIn(cardRoom(memoryBytes));
 }
 
 /** Below this a policy's activations are small too, and speed counts for more than memory. */

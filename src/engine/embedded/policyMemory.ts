@@ -74,7 +74,7 @@ export function policyMemory(
 /** Node, onnxruntime and compiled graphs. */
 const programBytes = 0.25e9;
 
-/** Limits of a policy's graphs on this machine. */
+/** Limits of a policy's graphs in the memory that they are computed in. */
 export function activationLimits(
   { weights, reference, optimizer }: PolicyMemory,
   available = machineBytes(),
@@ -118,6 +118,23 @@ export function machineBytes(): number {
   return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
 }
 
+/** Memory that a policy is to lie in. */
+export interface MemoryRoom {
+  readonly owner: "this machine" | "its graphics card";
+  readonly bytes: number;
+  /** What other policies hold of it. */
+  readonly heldBytes?: number;
+}
+
+export function machineRoom(): MemoryRoom {
+  return { owner: "this machine", bytes: machineBytes() };
+}
+
+/** Memory of the graphics card that a policy is computed on. */
+export function cardRoom(bytes: number): MemoryRoom {
+  return { owner: "its graphics card", bytes };
+}
+
 /**
  * Beside policies that hold memory already, a policy that only samples must fit into the rest: asked before its process is
  * started.
@@ -126,7 +143,8 @@ export function machineBytes(): number {
 export async function requireMemoryBeside(spec: RunSpec, baseDir: string, heldBytes: number): Promise<void> {
   const dir = path.resolve(baseDir, spec.policy.model);
   const use = policyUse(spec, false);
-  requireMemory(dir, policyMemory(await readCheckpointConfig(dir), use, leastLoad), use, machineBytes(), heldBytes);
+  const memory = policyMemory(await readCheckpointConfig(dir), use, leastLoad);
+  requireMemory(dir, memory, use, { ...machineRoom(), heldBytes });
 }
 
 /**
@@ -137,10 +155,9 @@ export function requireMemory(
   dir: string,
   memory: PolicyMemory,
   use: PolicyUse,
-  available = machineBytes(),
-  heldBytes = 0,
+  { owner, bytes, heldBytes = 0 }: MemoryRoom,
 ): void {
-  if (memory.total <= available - heldBytes) return;
+  if (memory.total <= bytes - heldBytes) return;
   const parts = [
     `weights ${inGigabytes(memory.weights)}`,
     ...(memory.reference > 0 ? [`reference policy ${inGigabytes(memory.reference)}`] : []),
@@ -152,11 +169,13 @@ export function requireMemory(
     where: dir,
     message:
       `the policy needs about ${inGigabytes(memory.total)} of memory (${parts.join(", ")}); ` +
-      `this machine has ${inGigabytes(available)}${heldBytes > 0 ? `, of which another policy holds ${inGigabytes(heldBytes)}` : ""}.`,
-    hint:
-      use.trains && use.lora === null
-        ? 'Train adapters instead ("policy": { "lora": { "rank": 16 } }), take a smaller checkpoint, or a machine with more memory.'
-        : `${heldBytes > 0 ? "Close the other policy, or take" : "Take"} a smaller checkpoint, or a machine with more memory.`,
+      `${owner} has ${inGigabytes(bytes)}${heldBytes > 0 ? `, of which another policy holds ${inGigabytes(heldBytes)}` : ""}.`,
+    hint: [
+      ...(owner === "this machine" ? [] : ['Compute on the CPU ("policy": { "device": "cpu" }).']),
+      ...(heldBytes > 0 ? ["Close the other policy."] : []),
+      ...(use.trains && use.lora === null ? ['Train adapters instead ("policy": { "lora": { "rank": 16 } }).'] : []),
+      "Or take a smaller checkpoint, or a machine with more memory.",
+    ].join(" "),
   });
 }
 

@@ -70,20 +70,22 @@ export function policySizes(available = machineBytes()): PolicySize[] {
   });
 }
 
-/** "15.0 GB to sample, …: samples and trains adapters on this machine" */
-export function policySizeText(size: PolicySize, available = machineBytes()): string {
+/**
+ * "15.0 GB to sample, …: trains with LoRA on this machine, opens in about 20 s"
+ * @param onCard memory of its graphics card; null where there is none, or nobody knows
+ */
+export function policySizeText(size: PolicySize, available = machineBytes(), onCard: number | null = null): string {
   const { samplingBytes, loraBytes, fullBytes, openSec } = size;
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   const need = `${gigabytes(samplingBytes)} to sample, ${gigabytes(loraBytes)} with LoRA, ${gigabytes(fullBytes)} to train in full`;
-  const able =
-    fullBytes <= available
-      ? "trains in full"
-      : loraBytes <= available
-        ? "trains with LoRA"
-        : samplingBytes <= available
-          ? "samples only"
-          : "does not fit";
-  return `${need}: ${able} on this machine, opens in about ${Math.ceil(openSec)} s`;
+  const ableIn = (bytes: number): string => {
+    if (fullBytes <= bytes) return "trains in full";
+    if (loraBytes <= bytes) return "trains with LoRA";
+    return samplingBytes <= bytes ? "samples only" : "does not fit";
+  };
+  const [able, there] = [ableIn(available), onCard === null ? null : ableIn(Math.min(available, onCard))];
+  const card = there === null ? "" : there === able ? " and on its graphics card" : `, ${there} on its graphics card`;
+  return `${need}: ${able} on this machine${card}, opens in about ${Math.ceil(openSec)} s`;
 }
 
 /** Seconds to widen a bfloat16 into fresh memory, tried on a few million. */

@@ -19,6 +19,8 @@ export interface ProviderTrials {
   attempt(provider: Accelerator): Promise<Finding>;
   /** Whether `auto` should; a provider that is asked for by name is tried in any case. */
   isWorthTrying(provider: Accelerator): boolean;
+  /** Memory of the largest graphics card in bytes; null where nobody says. */
+  graphicsMemoryBytes(): Promise<number | null>;
 }
 
 /** In the order in which `auto` takes them: to CUDA the binding copies all weights for each run of a graph (see device.ts). */
@@ -28,7 +30,10 @@ export const accelerators: readonly Accelerator[] = ["webgpu", "cuda"];
  * The provider that a specification's choice comes to here.
  * @throws UserError "unsupported" when one that is asked for by name cannot be had
  */
-export async function chooseProvider(wanted: DeviceChoice, trials: ProviderTrials): Promise<Provider> {
+export async function chooseProvider(
+  wanted: DeviceChoice,
+  trials: Pick<ProviderTrials, "attempt" | "isWorthTrying">,
+): Promise<Provider> {
   if (wanted === "cpu") return "cpu";
   if (wanted !== "auto") {
     const finding = await trials.attempt(wanted);

@@ -4,7 +4,9 @@ import os from "node:os";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { DoctorCheck } from "../../protocol/messages.ts";
+import { machineBytes } from "../embedded/policyMemory.ts";
 import { policySizes, policySizeText } from "../embedded/policySizes.ts";
+import { graphicsMemoryBytes } from "./graphicsMemory.ts";
 import type { ProvidersInfo } from "../runtime/providers.ts";
 import { locateFfmpeg } from "../video/ffmpeg.ts";
 import { probeArgument } from "./backendArguments.ts";
@@ -31,7 +33,8 @@ export async function runChecks(settings: EngineSettings, runsDir: string): Prom
     checkDisk("disk of the runs", runsDir),
     checkDisk("disk of the frame cache", settings.cacheDir),
   ]);
-  return [...checkVersions(), ...checks.flat(), ...checkMemory(), ...checkPolicySizes()];
+  const onCard = await graphicsMemoryBytes();
+  return [...checkVersions(), ...checks.flat(), ...checkMemory(onCard), ...checkPolicySizes(onCard)];
 }
 
 function checkVersions(): DoctorCheck[] {
@@ -95,17 +98,23 @@ async function checkPython(): Promise<DoctorCheck[]> {
   return [{ name: "python", ok: true, detail }];
 }
 
-function checkMemory(): DoctorCheck[] {
+/** @param onCard bytes of the graphics card's memory, where it is known */
+function checkMemory(onCard: number | null): DoctorCheck[] {
   const total = os.totalmem();
   const ok = total >= leastMemoryBytes;
   const detail = `${inGigabytes(os.freemem())} free of ${inGigabytes(total)}`;
   const fix = "Policies of more than a few million parameters need a machine with more memory.";
-  return [{ name: "memory", ok, detail, ...(ok ? {} : { fix }) }];
+  const card = onCard === null ? [] : [{ name: "graphics memory", ok: true, detail: inGigabytes(onCard) }];
+  return [{ name: "memory", ok, detail, ...(ok ? {} : { fix }) }, ...card];
 }
 
 /** Which published policies fit; none is asked for, so none is a failure. */
-function checkPolicySizes(): DoctorCheck[] {
-  return policySizes().map((size) => ({ name: size.name, ok: true, detail: policySizeText(size) }));
+function checkPolicySizes(onCard: number | null): DoctorCheck[] {
+  return policySizes().map((size) => ({
+    name: size.name,
+    ok: true,
+    detail: policySizeText(size, machineBytes(), onCard),
+  }));
 }
 
 async function checkDisk(name: string, dir: string): Promise<DoctorCheck[]> {

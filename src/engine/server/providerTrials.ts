@@ -2,6 +2,7 @@ import { execFile, type ExecFileException } from "node:child_process";
 import type { Accelerator, Finding, ProviderTrials } from "../runtime/chooseProvider.ts";
 import { mayHaveGraphicsHardware } from "../runtime/hardware.ts";
 import { missingPart } from "../runtime/tryProvider.ts";
+import { graphicsMemoryBytes } from "./graphicsMemory.ts";
 import { tryArgument } from "./backendArguments.ts";
 
 /** A software adapter compiles its first shaders for seconds. */
@@ -15,6 +16,7 @@ export function trialsInChildren(program: string): ProviderTrials {
   return {
     attempt: (provider) => Promise.resolve(missingPart(provider) ?? tryInChild(program, provider)),
     isWorthTrying: (provider) => provider !== "webgpu" || mayHaveGraphicsHardware(),
+    graphicsMemoryBytes,
   };
 }
 

@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { leastLoad, policyMemory, requireMemory, type PolicyUse } from "../../../src/engine/embedded/policyMemory.ts";
+import { openPolicy } from "../../../src/engine/embedded/openPolicy.ts";
+import {
+  cardRoom,
+  leastLoad,
+  policyMemory,
+  requireMemory,
+  type MemoryRoom,
+  type PolicyUse,
+} from "../../../src/engine/embedded/policyMemory.ts";
 import { policySizes, policySizeText, publishedConfig } from "../../../src/engine/embedded/policySizes.ts";
-import { checkpointDir, withPolicy } from "../policy/tinyPolicy.ts";
+import { checkpointDir, tinySpec, withPolicy } from "../policy/tinyPolicy.ts";
 
 const full: PolicyUse = { lora: null, freezeVision: false, hasReference: true, trains: true };
 
@@ -42,23 +50,39 @@ test("activations of a step are bounded, however many layers the policy has; whe
 
 test("what does not fit is refused with what it would need, and what fits is not", () => {
   const memory = policyMemory(publishedConfig("policy 7B"), full, leastLoad);
-  assert.throws(() => requireMemory("/models/7b", memory, full, 25e9), {
+  assert.throws(() => requireMemory("/models/7b", memory, full, machine(25e9)), {
     code: "unsupported",
     where: "/models/7b",
     message: /needs about 1\d\d\.\d GB of memory \(weights 33\.2 GB, .*\); this machine has 25\.0 GB/,
     hint: /lora/,
   });
-  requireMemory("/models/7b", memory, full, 400e9);
-  const textAt = (available: number): string => {
+  requireMemory("/models/7b", memory, full, machine(400e9));
+  assert.throws(() => requireMemory("/models/7b", memory, full, cardRoom(25e9)), {
+    message: /; its graphics card has 25\.0 GB/,
+    hint: /"device": "cpu"/,
+  });
+  const textAt = (available: number, onCard: number | null = null): string => {
     const size = policySizes(available)[1];
     assert.ok(size);
-    return policySizeText(size, available);
+    return policySizeText(size, available, onCard);
   };
   assert.match(textAt(16.8e9), /samples only/);
   assert.match(textAt(25e9), /trains with LoRA/);
   assert.match(textAt(1e12), /trains in full/);
   assert.match(textAt(1e9), /does not fit/);
+  assert.match(textAt(25e9, 17e9), /trains with LoRA on this machine, samples only on its graphics card/);
+  assert.match(textAt(25e9, 80e9), /trains with LoRA on this machine and on its graphics card/);
 });
+
+test("what its graphics card is too small for is refused before it is read", async () => {
+  const spec = tinySpec(checkpointDir("policy/tied"));
+  const device = { provider: "webgpu", memoryBytes: 128e6 } as const;
+  await assert.rejects(openPolicy(spec, "", null, 1, true, device), /its graphics card has 0\.1 GB/);
+});
+
+function machine(bytes: number): MemoryRoom {
+  return { owner: "this machine", bytes };
+}
 
 test("a policy that only samples answers as the one that trains, and holds no more than its weights", () =>
   withPolicy(checkpointDir("policy/tied"), { trains: false, grpo: { beta: 0.1 } }, ({ policy, optimizer }) => {

@@ -35,6 +35,7 @@ export async function makeRealWorkspace(): Promise<RealWorkspace> {
 export const cpuOnly: ProviderTrials = {
   attempt: (provider) => Promise.resolve({ ok: false, reason: `no test has ${provider}`, fix: "None." }),
   isWorthTrying: () => true,
+  graphicsMemoryBytes: () => Promise.resolve(null),
 };
 
 export function realSpec(change: Partial<RunSpecInput> = {}): RunSpec {
