@@ -200,7 +200,13 @@ test("narrow or wide, in every theme, nothing runs out of the page and axe finds
       await chat.send({ kind: "slots", slots });
       await chat.send({ kind: "video", video: { videoPath: "/videos/a.mp4" }, name: "videos/a.mp4" });
       const answers = policies.map(({ name }) => answer(2, { policyName: name }));
-      await chat.send({ kind: "turns", turns: [turnOf(1, 2, answers), turnOf(2, 2, answers)] });
+      const [first, second] = [turnOf(1, 2, answers), turnOf(2, 2, answers)];
+      const earlier = [{ prompt: "Find it in the video", answer: "<answer>1.0 to 3.5</answer>" }];
+      const question = { kind: "free", video: { videoPath: "/videos/a.mp4" }, text: "Why?", earlier } as const;
+      const further = { ...second, asked: { ...second.asked, question, after: { turn: 1, label: "A2" } } };
+      await chat.send({ kind: "turns", turns: [first, further] });
+      await chat.page.locator(".earlier > summary").click();
+      await chat.page.locator(".card-head vscode-button").first().click();
       const image = chat.page.locator(".frame-image[src]");
       await image.evaluate((node: HTMLImageElement) => node.decode());
       const overflow = await chat.page.evaluate(() =>
