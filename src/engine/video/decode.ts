@@ -120,7 +120,7 @@ async function decodeSieved(request: DecodeRequest): Promise<boolean> {
     const expected = wantedSec.map((timeSec) => timeSec + shiftSec);
     const input = { args: ["-f", "matroska", "-i", "pipe:0"], bytes };
     const run = { before: ["-copyts"], input, refusesErrors: true, expected } as const;
-    await decodeInOnePass(request, run, selectTimes(expected, toleranceSec));
+    await decodeInOnePass(request, run, selectTimes(expected, toleranceSec), sieve.turn);
     return true;
   } catch (error) {
     // A file that the sieve misunderstands, or that is damaged: ffmpeg's answer to all of it decides.
@@ -131,9 +131,15 @@ async function decodeSieved(request: DecodeRequest): Promise<boolean> {
   }
 }
 
-async function decodeInOnePass(request: DecodeRequest, run: Omit<DecodeRun, "graph">, select: string): Promise<void> {
+/** @param turn filters that show the frames as the file has them shown, where ffmpeg does not see that */
+async function decodeInOnePass(
+  request: DecodeRequest,
+  run: Omit<DecodeRun, "graph">,
+  select: string,
+  turn: readonly string[] = [],
+): Promise<void> {
   const { ffmpeg, probe, jpegDir } = request;
-  const graph = frameGraph(probe, { select, withJpeg: jpegDir !== null });
+  const graph = frameGraph(probe, { select, turn, withJpeg: jpegDir !== null });
   const script = await graphArgs(ffmpeg, graph, () => fs.mkdtemp(path.join(os.tmpdir(), "video-rft-graph-")));
   try {
     await runDecode(request, { ...run, before: [...threadArgs(), ...run.before], graph: script.args });

@@ -46,21 +46,22 @@ export function jpegSize(source: SizePx): SizePx {
 const yuvCodecs = new Set(["avc", "hevc", "vp8", "vp9", "av1", "jpeg", "h264", "mjpeg", "mpeg4", "mpeg2video"]);
 
 /**
- * Filter graph from the first video track that is no cover picture: the selected frames as RGB at full size to [p], as
+ * Filter graph from the first video track that is no cover picture: the selected frames, turned, as RGB at full size to [p], as
  * JPEGs to [j], and a corner of them through "showinfo", which logs their times. The scaler only converts colours for
  * [p]; without these flags it does so coarsely. To planes of colours it does so three times as fast as to packed RGB and
  * gives the same values; to packed RGB they are only copied.
  */
 export function frameGraph(
   source: SizePx & { readonly codec: string },
-  options: { select: string | null; withJpeg: boolean },
+  options: { select: string | null; turn?: readonly string[]; withJpeg: boolean },
 ): string {
   const select = options.select === null ? "" : `select='${options.select}',`;
+  const turn = (options.turn ?? []).map((filter) => `${filter},`).join("");
   const size = jpegSize(source);
   const planes = yuvCodecs.has(source.codec) ? "format=gbrp," : "";
   const jpeg = `[c]scale=${size.widthPx}:${size.heightPx}:flags=bicubic+accurate_rnd,format=yuvj420p[j]`;
   const parts = [
-    `[0:V:0]${select}split=${options.withJpeg ? "3[a][b][c]" : "2[a][b]"}`,
+    `[0:V:0]${select}${turn}split=${options.withJpeg ? "3[a][b][c]" : "2[a][b]"}`,
     "[a]crop=w='min(iw,16)':h='min(ih,16)',showinfo,nullsink",
     `[b]scale=flags=bicubic+accurate_rnd+full_chroma_int,${planes}format=rgb24[p]`,
   ];

@@ -1,5 +1,5 @@
 import { EncodedPacketSink, FilePathSource, Input, MATROSKA, MP4, QTFF, WEBM } from "mediabunny";
-import type { EncodedPacket } from "mediabunny";
+import type { EncodedPacket, InputFormat } from "mediabunny";
 import { matroskaCluster, matroskaHead } from "./matroska.ts";
 import type { MatroskaTrack } from "./matroska.ts";
 import { sliceHeaders } from "./sliceHeaders.ts";
@@ -14,6 +14,8 @@ export interface PacketSieve {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** Its times less those of the file; none may be below 0. */
   readonly shiftSec: number;
+  /** Filters that turn and flip the pictures as ffmpeg itself does with those of the file. */
+  readonly turn: readonly string[];
   /** Forgets the file. */
   dispose(): void;
 }
@@ -22,7 +24,8 @@ export interface PacketSieve {
  * Leaves out the packets that no wanted frame needs: pictures that none refers to, and those between a wanted frame and the
  * key frame from which the next one can be decoded. Most encoders make a third to a half of the first kind. `wantedSec`:
  * times of the wanted frames in the clock of the container, ascending.
- * Null where that cannot be told, or the stream would not be the same to a decoder: codecs without key frames, a rotation.
+ * Null where that cannot be told, or the stream would not be the same to a decoder: codecs without key frames, a film that is
+ * shown askew.
  * Throws, as does reading the bytes, on a file that mediabunny cannot read.
  */
 export async function sievePackets(file: string, wantedSec: readonly number[]): Promise<PacketSieve | null> {
@@ -42,7 +45,9 @@ async function openSieve(input: Input, wantedSec: readonly number[]): Promise<Om
   const track = (await input.getVideoTracks())[0];
   const codec = (await track?.getCodec()) ?? null;
   const config = (await track?.getDecoderConfig()) ?? null;
-  if (track === undefined || codec === null || config === null || (await track.getRotation()) !== 0) return null;
+  if (track === undefined || codec === null || config === null) return null;
+  const turn = turnOf(await track.getTransformationMatrix(), await input.getFormat());
+  if (turn === null) return null;
   const description = bytesOf(config);
   const headers = sliceHeaders(codec, description);
   if (headers === null && (codec === "avc" || codec === "hevc")) return null;
@@ -62,7 +67,25 @@ async function openSieve(input: Input, wantedSec: readonly number[]): Promise<Om
     matrix: colours.matrix,
     isFullRange: colours.fullRange,
   };
-  return { bytes: matroskaOf(written, packets, shiftSec), shiftSec };
+  return { bytes: matroskaOf(written, packets, shiftSec), shiftSec, turn };
+}
+
+/** The eight ways of showing a picture upright, by a, b, c, d of its matrix: the image of (x, y) is (ax + cy, bx + dy). */
+const turns: Readonly<Record<string, readonly string[]>> = {
+  "1,0,0,1": [],
+  "0,1,-1,0": ["transpose=clock"],
+  "-1,0,0,-1": ["hflip", "vflip"],
+  "0,-1,1,0": ["transpose=cclock"],
+  "-1,0,0,1": ["hflip"],
+  "1,0,0,-1": ["vflip"],
+  "0,1,1,0": ["transpose=cclock_flip"],
+  "0,-1,-1,0": ["transpose=clock_flip"],
+};
+
+/** Null for any other way; in Matroska, where only newer ffmpegs turn pictures, for all but one. */
+function turnOf([a, b, , c, d]: readonly number[], format: InputFormat): readonly string[] | null {
+  const turn = turns[[a, b, c, d].map((value) => (value === 0 ? 0 : value)).join()] ?? null; // -0 is 0
+  return format === MP4 || format === QTFF || turn?.length === 0 ? turn : null;
 }
 
 /** In the order of decoding, from the first one to the last wanted one. */

@@ -64,11 +64,12 @@ export function readBarcodes(pixels_FHW3: Uint8Array, widthPx: number, heightPx:
   return frames.map((frame) => readBarcode(frame, widthPx, heightPx));
 }
 
-/** Copies an mp4 and marks its first track as to be turned by 90 degrees clockwise for display. */
-export function writeRotated(from: string, to: string): string {
+/** Copies an mp4 and marks its first track as to be turned for display, by default by 90 degrees clockwise. */
+export function writeRotated(from: string, to: string, [a, b, c, d] = [0, 1, -1, 0]): string {
   const bytes = fs.readFileSync(from);
   const matrixAt = bytes.indexOf("tkhd") + 4 + 40;
-  [0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000].forEach((value, i) => bytes.writeInt32BE(value, matrixAt + i * 4));
+  const matrix = [a, b, 0, c, d, 0, 0, 0, 0x4000];
+  matrix.forEach((value = 0, i) => bytes.writeInt32BE(value * 0x10000, matrixAt + i * 4));
   fs.writeFileSync(to, bytes);
   return to;
 }

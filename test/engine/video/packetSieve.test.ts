@@ -115,12 +115,33 @@ describe("what passes the sieve decodes to the same pixels", () => {
   }
 });
 
+describe("a film that is turned or mirrored for display", () => {
+  let upright = "";
+  before(async () => {
+    upright = await writeFilm("upright.mp4", x264("bframes=2"));
+  });
+  const quarters = [1, 0, -1]
+    .flatMap((x) => [1, 0, -1].map((y) => [x, y] as const))
+    .filter(([x, y]) => x * x !== y * y);
+  for (const [a, b] of quarters)
+    for (const [c, d] of quarters) {
+      const determinant = a * d - b * c;
+      if (determinant === 0) continue;
+      test(`is shown as ffmpeg shows it: ${[a, b, c, d].join(" ")}`, async () => {
+        const turned = writeRotated(upright, path.join(dir, "turned.mp4"), [a, b, c, d]);
+        assert.ok(((await packetsThrough(turned, rare)) ?? frames) < frames);
+        const pixels = Buffer.from(await pixelsOf(turned, rare, "sieved"));
+        assert.ok(pixels.equals(await pixelsOf(turned, rare, "whole")));
+        assert.equal(pixels.equals(await pixelsOf(upright, rare, "whole")), a === 1 && d === 1);
+      });
+    }
+});
+
 describe("where nothing can be left out", () => {
-  test("a film that is turned for display is given to ffmpeg whole", async () => {
-    const turned = writeRotated(await writeFilm("upright.mp4", x264("bframes=2")), path.join(dir, "turned.mp4"));
-    assert.equal(await packetsThrough(turned, rare), null);
-    const pixels = await pixelsOf(turned, rare, "sieved");
-    assert.ok(Buffer.from(pixels).equals(await pixelsOf(turned, rare, "whole")));
+  test("a film that is shown askew is given to ffmpeg whole", async () => {
+    const upright = await writeFilm("straight.mp4", x264("bframes=2"));
+    const askew = writeRotated(upright, path.join(dir, "askew.mp4"), [0.8, 0.6, -0.6, 0.8]);
+    assert.equal(await packetsThrough(askew, rare), null);
   });
 
   test("a film whose packets are damaged gives what ffmpeg makes of all of it", async () => {
