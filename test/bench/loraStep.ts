@@ -4,8 +4,13 @@
 // into segments of so many layers, `--layers all` not at all; else it is cut as in a run. `--depth` takes only so many layers
 // of the shape, as wide as they are, for a machine that is too small or too busy for all of them. The prompt is text: with
 // LoRA the vision tower stands still, and a clip is embedded once. Peaks are those of Linux (VmHWM), by prompt length.
+// `--steps N` takes medians of the steps after the first. `--python PYTHON` measures transformers with adapters of peft's
+// beside it, a copy of the prompt for each completion, one process each. `--device webgpu` (or cuda) computes ours on a
+// graphics card, and theirs on CUDA, in the types of `--dtypes float32,bfloat16`.
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { openPolicy, type OpenedPolicy } from "../../src/engine/embedded/openPolicy.ts";
@@ -17,6 +22,7 @@ import { prepareTokens } from "../../src/engine/policy/preparedPrompt.ts";
 import { computePromptKv } from "../../src/engine/policy/promptKv.ts";
 import { applyGradients } from "../../src/engine/policy/trainer.ts";
 import { sampleGroups } from "../../src/engine/rollout/sampler.ts";
+import type { Provider } from "../../src/protocol/device.ts";
 import { validateSpec, type RunSpec } from "../../src/protocol/spec.ts";
 import { publishedNames, withRandomCheckpoint, type PublishedName } from "./randomWeights.ts";
 
@@ -28,6 +34,10 @@ const { values, positionals } = parseArgs({
     completion: { type: "string", default: "32" },
     layers: { type: "string" },
     depth: { type: "string" },
+    steps: { type: "string", default: "1" },
+    python: { type: "string" },
+    device: { type: "string", default: "cpu" },
+    dtypes: { type: "string", default: "float32" },
   },
 });
 const groupSize = Number(values.group);
@@ -36,30 +46,45 @@ const chosen = publishedNames.filter((name) =>
   positionals.length === 0 ? name === "policy 0.5B" : positionals.includes(name),
 );
 const phases = ["prefill", "decode", "score", "accumulate", "apply"] as const;
+type Seconds = Record<(typeof phases)[number], number>;
+const rank = 16;
+const provider = providerOf(values.device);
 
 console.log(
-  `LoRA of rank 16 on queries, keys, values and outputs, G = ${groupSize}, ${completionTokens} completion tokens\n`,
+  `LoRA of rank ${rank} on queries, keys, values and outputs, G = ${groupSize}, ${completionTokens} completion tokens, ${provider}\n`,
 );
-console.log(`| policy | prompt | segments | step | ${phases.join(" | ")} | open | peak | reckoned |`);
-console.log(`|${"---|".repeat(phases.length + 7)}`);
+console.log(`| policy | prompt | segments | step | ${phases.join(" | ")} | decoded | open | peak | reckoned |`);
+console.log(`|${"---|".repeat(phases.length + 8)}`);
 const depth = values.depth === undefined ? undefined : Number(values.depth);
-for (const name of chosen) await withRandomCheckpoint(name, (dir) => measure(name, dir), depth);
+for (const name of chosen)
+  await withRandomCheckpoint(
+    name,
+    async (dir) => {
+      await measure(name, dir);
+      if (values.python !== undefined) measureTorch(dir, values.python);
+    },
+    depth,
+  );
 
 async function measure(name: PublishedName, dir: string): Promise<void> {
   const spec = specOf(dir);
-  const opened = await openPolicy(spec, "", null, os.availableParallelism());
+  const device = { provider, memoryBytes: null };
+  const opened = await openPolicy(spec, "", null, os.availableParallelism(), true, device);
   const openBytes = process.memoryUsage().rss;
   // Nothing ends a completion early: all are as long as is asked for.
   const config = { ...opened.policy.config, eosTokenIds: [] };
   const policy: Policy = { ...opened.policy, config, limits: limitsOf(opened.policy) };
   for (const promptTokens of values.prompts.split(",").map(Number)) {
     resetPeak();
-    const seconds = await step({ ...opened, policy }, spec, promptTokens);
+    const steps: Seconds[] = [];
+    for (let n = 0; n < Number(values.steps); n++) steps.push(await step({ ...opened, policy }, spec, promptTokens));
+    const seconds = medians(steps);
     const total = phases.reduce((sum, phase) => sum + seconds[phase], 0);
     const reckoned = policyMemory(config, policyUse(spec, true), { promptTokens, completionTokens }).total;
     const cells = [
       ...[name, promptTokens, segmentsOf(policy, promptTokens), inSeconds(total)],
       ...phases.map((phase) => inSeconds(seconds[phase])),
+      tokenRate(seconds.decode),
       ...[openBytes, peakBytes(), reckoned].map((count) => `${(count / 1e9).toFixed(1)} GB`),
     ];
     console.log(`| ${cells.join(" | ")} |`);
@@ -67,11 +92,54 @@ async function measure(name: PublishedName, dir: string): Promise<void> {
   await policy.graphs.dispose();
 }
 
-async function step(
-  { policy, optimizer }: OpenedPolicy,
-  spec: RunSpec,
-  promptTokens: number,
-): Promise<Record<(typeof phases)[number], number>> {
+/** transformers with peft: `generate`, which prefills too, scoring, and the update. */
+function measureTorch(checkpoint: string, python: string): void {
+  const device = provider === "cpu" ? "cpu" : "cuda";
+  const env = { ...process.env, TRANSFORMERS_VERBOSITY: "error", HF_HUB_DISABLE_PROGRESS_BARS: "1" };
+  const sizes = { groupSize, completionTokens, frames: 0, heightPx: 0, widthPx: 0, beta: 0.04, loraRank: rank };
+  for (const dtype of values.dtypes.split(","))
+    for (const promptTokens of values.prompts.split(",").map(Number)) {
+      const threads = os.availableParallelism();
+      const shape = { ...sizes, checkpoint, promptTokens, device, dtype, threads, steps: Number(values.steps) };
+      const file = path.join(checkpoint, "shape.json");
+      fs.writeFileSync(file, JSON.stringify(shape));
+      const output = execFileSync(python, ["test/bench/grpoStep/reference.py", file, "copies", "1"], { env });
+      // SAFETY: the last line that the program prints.
+      const { steps, peakBytes: peak } = JSON.parse(output.toString().trim().split("\n").at(-1) ?? "") as {
+        readonly steps: readonly Record<"sample" | "score" | "update" | "total", number>[];
+        readonly peakBytes: number;
+      };
+      const { sample, score, update, total } = medians(steps);
+      const cells = [total, null, sample, score, update, null].map((value) => (value === null ? "" : inSeconds(value)));
+      const held = `${(peak / 1e9).toFixed(1)} GB`;
+      const name = `transformers, peft, ${dtype}`;
+      console.log(`| ${[name, promptTokens, "", ...cells, tokenRate(sample), "", held, ""].join(" | ")} |`);
+    }
+}
+
+/** Of each part over the steps after the first, or of the only one. */
+function medians<Part extends string>(steps: readonly Readonly<Record<Part, number>>[]): Record<Part, number> {
+  const later = steps.length > 1 ? steps.slice(1) : steps;
+  const [first] = later;
+  if (first === undefined) throw new Error("expected at least one step");
+  // SAFETY: the keys of a record are its parts.
+  const parts = Object.keys(first) as Part[];
+  const median = (part: Part): number =>
+    later.map((seconds) => seconds[part]).sort((a, b) => a - b)[later.length >> 1] ?? NaN;
+  // SAFETY: one entry a part.
+  return Object.fromEntries(parts.map((part) => [part, median(part)])) as Record<Part, number>;
+}
+
+function tokenRate(seconds: number): string {
+  return `${((groupSize * completionTokens) / seconds).toFixed(0)} tokens/s`;
+}
+
+function providerOf(device: string): Provider {
+  if (device === "cpu" || device === "webgpu" || device === "cuda") return device;
+  throw new Error(`--device ${device}: expected cpu, webgpu or cuda`);
+}
+
+async function step({ policy, optimizer }: OpenedPolicy, spec: RunSpec, promptTokens: number): Promise<Seconds> {
   const text = Array.from({ length: promptTokens }, (_, i) => 20 + (i % 200));
   const prompt = prepareTokens(text, [], policy.config);
   const seconds = { prefill: 0, decode: 0, score: 0, accumulate: 0, apply: 0 };
@@ -107,7 +175,7 @@ function specOf(model: string): RunSpec {
   const data = { id: "a", task: "tracking", format: "got10k-sampled", path: "a.json", videos: "." } as const;
   const checked = validateSpec({
     name: "bench",
-    policy: { model, lora: { rank: 16 } },
+    policy: { model, lora: { rank } },
     data: [data],
     rewards: [{ name: "format" }],
     grpo: { groupSize, maxCompletionLength: completionTokens, beta: 0.04 },
