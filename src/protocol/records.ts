@@ -343,6 +343,8 @@ export interface AnswerRecord {
   readonly failure?: ErrorData | undefined;
   /** What the policy saw. */
   readonly seen?: AnswerInput | undefined;
+  /** Fingerprint of what it was asked: the prompt and the video. */
+  readonly asked?: string | undefined;
 }
 
 export interface AnswerCompletion {

@@ -25,15 +25,21 @@ function readEvaluation(given: string): Promise<EvaluationRecord> {
   return readEvaluationFile(findEvaluationFile(given));
 }
 
-function warnings({ settings, onlyBefore, onlyAfter }: EvaluationComparison): string[] {
+function warnings(comparison: EvaluationComparison): string[] {
+  const { settings, onlyBefore, onlyAfter, unansweredBefore, unansweredAfter } = comparison;
   const unpaired = [
     ...(onlyBefore > 0 ? [`${onlyBefore} examples are in the first evaluation only`] : []),
     ...(onlyAfter > 0 ? [`${onlyAfter} examples are in the second evaluation only`] : []),
   ].map((text) => `Warning: ${text}; they are in no number here.`);
-  if (settings.length === 0) return unpaired;
+  const unanswered = [
+    ...(unansweredBefore > 0 ? [`${unansweredBefore} examples have no answer in the first evaluation`] : []),
+    ...(unansweredAfter > 0 ? [`${unansweredAfter} examples have no answer in the second evaluation`] : []),
+  ].map((text) => `Warning: ${text}; they score as unparsed answers.`);
+  if (settings.length === 0) return [...unpaired, ...unanswered];
   const lines = settings.map((one) => `  ${describeDifference(one, ["before", "after"])}`);
   return [
     ...unpaired,
+    ...unanswered,
     "Warning: the evaluations differ in more than the policy, and the scores may for that reason:",
     ...lines,
   ];

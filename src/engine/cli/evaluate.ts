@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { EvaluationRecord } from "../../protocol/records.ts";
@@ -39,12 +40,17 @@ export async function evaluate(input: CommandInput): Promise<ExitStatus> {
   if (checkpoint !== undefined && predictions !== undefined) {
     throw new UsageError("expected --checkpoint or --predictions, found both");
   }
+  const ofModel = ["samples", "temperature", "batch", "think", "no-think"].find((name) => name in input.options);
+  if (predictions !== undefined && ofModel !== undefined) {
+    throw new UsageError(`--${ofModel} says how a model is asked; with --predictions the answers are there already`);
+  }
   const job = await readJob(input);
   const evaluations =
     predictions === undefined
       ? await evaluateModel(input, job, checkpoint)
       : [await evaluatePredictions(input, job, predictions)];
   for (const { name, record } of evaluations) {
+    noteFailures(record, terminal);
     const file = job.outDir === null ? null : evaluationFile(job.outDir, name);
     if (file !== null) await writeEvaluationFile(file, record);
     if (evaluations.length > 1) terminal.print(`${name}:`);
@@ -52,7 +58,21 @@ export async function evaluate(input: CommandInput): Promise<ExitStatus> {
     if (file !== null) terminal.print(`The evaluation is in ${file}\nTo look at it: video-rft report ${quote(file)}`);
   }
   terminal.writeDocument(evaluationDocument(evaluations));
-  return 0;
+  return evaluations.every(({ record }) => record.examples.every(({ failure }) => failure !== undefined)) ? 1 : 0;
+}
+
+/** Videos that could not be read lower the scores: not without a word. */
+function noteFailures({ examples }: EvaluationRecord, terminal: CommandInput["terminal"]): void {
+  const failed = examples.flatMap(({ datasetId, exampleId, failure }) =>
+    failure === undefined ? [] : [{ name: `${datasetId}/${exampleId}`, failure }],
+  );
+  const [first] = failed;
+  if (first === undefined) return;
+  const { message, where, hint = "" } = first.failure;
+  const reason = [where === undefined ? message : `${where}: ${message}`, hint].join(" ").trim();
+  terminal.note(
+    `${failed.length} of ${examples.length} examples failed and score as unparsed answers, e.g. ${first.name}: ${reason}`,
+  );
 }
 
 /** "evaluation.think.json" */
@@ -77,15 +97,41 @@ async function readJob(input: CommandInput): Promise<EvaluationJob> {
       hint: "Add at least one, with the keys of those in `data`.",
     });
   }
+  if (data.evaluation.every(({ examples }) => examples.length === 0)) {
+    const left = data.evaluation.flatMap(({ problems }) => problems.filter(({ isKept }) => !isKept));
+    const [first] = left;
+    throw new UserError({
+      code: "bad-data",
+      where: `${specPath}: evaluate.data`,
+      message: `expected examples to evaluate on, found none${first === undefined ? "" : `; ${left.length} rows are left out, the first since: ${first.message}`}`,
+      hint: "`video-rft data check` says more of each row.",
+    });
+  }
   const outDir = textOption(input, "out");
+  if (outDir !== undefined) requireFolder(path.resolve(outDir));
   return { loaded, data, options, outDir: outDir === undefined ? null : path.resolve(outDir) };
+}
+
+/** @throws UserError "bad-data" where something else has the name, or a part of the path */
+function requireFolder(dir: string): void {
+  try {
+    fs.mkdirSync(dir, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint = "Give another folder with --out.";
+    throw new UserError(
+      { code: "bad-data", where: dir, message: `the folder cannot be made: ${reason}`, hint },
+      { cause },
+    );
+  }
 }
 
 async function evaluatePredictions(input: CommandInput, job: EvaluationJob, file: string): Promise<NamedEvaluation> {
   const { data, loaded, options } = job;
   const examples = data.evaluation.flatMap((dataset) => dataset.examples);
   const keys = { id: textOption(input, "id-key"), text: textOption(input, "text-key") };
-  const { answers, missing, hash } = readPredictions(file, examples, keys);
+  const { answers, missing, extra, hash } = readPredictions(file, examples, keys);
+  if (extra > 0) input.terminal.note(`${extra} predictions are about other questions than these; they are not used.`);
   if (missing > 0) {
     input.terminal.note(
       `${missing} of ${examples.length} examples have no prediction; they score as unparsed answers.`,

@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { UserError } from "../../protocol/errors.ts";
 import type { RunSpec } from "../../protocol/spec.ts";
+import { shownVideo } from "../../protocol/video.ts";
 import type { Example } from "../data/example.ts";
 import { describeDifference, settingDifferences, type EvaluationSettings } from "../evaluate/settings.ts";
 import { answerQuestions, orderByVideo, type Answer, type Question } from "../run/answering.ts";
@@ -35,6 +36,8 @@ interface VariantRun {
 }
 
 interface AnswerStore {
+  /** How it is called where something is said of it. */
+  readonly name: string;
   get(example: Example): Answer | undefined;
   append(answers: readonly Answer[]): Promise<void>;
 }
@@ -97,9 +100,39 @@ async function openVariants(job: EvaluationJob, policy: EvaluationSettings): Pro
       examples.map((example) => ({ variant: variant.name, example, prompt: prompts.textOf(example) })),
     );
     const answers = outDir === null ? inMemory() : await onDisk(answersFile(outDir, variant.name), settings);
+    requireSameQuestions(questions, answers);
     variants.push({ name: variant.name, settings, questions, answers });
   }
   return variants;
+}
+
+/** Answers to other prompts or about other videos are not mixed with these. Older files do not say what was asked. */
+function requireSameQuestions(questions: readonly Question[], answers: AnswerStore): void {
+  const changed = questions.filter((question) => {
+    const { asked, failure } = answers.get(question.example) ?? {};
+    const canTell = asked !== undefined && failure === undefined && fs.existsSync(question.example.videoPath);
+    return canTell && asked !== fingerprintOf(question);
+  });
+  const [first] = changed;
+  if (first === undefined) return;
+  const { datasetId, id } = first.example;
+  throw new UserError({
+    code: "bad-record",
+    where: answers.name,
+    message:
+      `${changed.length} of these answers are to other questions: their prompts, clips or videos have changed since, ` +
+      `e.g. those of ${datasetId}/${id}.`,
+    hint: "Give another folder with --out, or put the dataset back to go on here.",
+  });
+}
+
+/** Of the prompt and what is shown. A video is told by its name and size: its folder may be moved, and hashing takes long. */
+function fingerprintOf({ prompt, example }: Question): string {
+  const { videoPath, ...part } = shownVideo(example);
+  const stats = fs.statSync(videoPath, { throwIfNoEntry: false });
+  const size = stats?.isDirectory() === true ? fs.readdirSync(videoPath).length : (stats?.size ?? null);
+  const asked = JSON.stringify([prompt, path.basename(videoPath), size, part]);
+  return createHash("sha256").update(asked).digest("hex").slice(0, 16);
 }
 
 /** "answers.think.jsonl" */
@@ -161,9 +194,12 @@ async function answerAll(
 ): Promise<boolean> {
   const all = variants.flatMap(({ questions }) => questions);
   const storeOf = new Map(variants.map(({ name, answers }) => [name, answers]));
-  const open = all.filter(({ variant, example }) => storeOf.get(variant)?.get(example) === undefined);
+  const answerTo = ({ variant, example }: Question): Answer | undefined => storeOf.get(variant)?.get(example);
+  const open = all.filter((question) => answerTo(question)?.failure !== undefined || answerTo(question) === undefined);
   const before = all.length - open.length;
+  const failed = open.filter((question) => answerTo(question) !== undefined).length;
   if (before > 0) terminal.note(`${before} of ${all.length} questions are answered already; going on with the others.`);
+  if (failed > 0) terminal.note(`${failed} of ${all.length} questions failed before; they are asked again.`);
   return answerQuestions(orderByVideo(open), {
     backend,
     ...options,
@@ -172,9 +208,13 @@ async function answerAll(
     onProgress: (done) => terminal.showLive(progressLine(before + done, all.length)),
     onAnswers: async (batch) => {
       for (const { name, answers } of variants) {
-        const own = batch.filter(({ question }) => question.variant === name).map(({ answer }) => answer);
+        const own = batch
+          .filter(({ question }) => question.variant === name)
+          .map(({ question, answer }) => ({ ...answer, asked: fingerprintOf(question) }));
         if (own.length > 0) await answers.append(own);
       }
+      const failure = batch.map(({ answer }) => answer.failure).find((one) => one !== undefined);
+      if (failure !== undefined && loaded.spec.video.onBadVideo === "fail") throw new UserError(failure);
     },
   });
 }
@@ -219,6 +259,7 @@ function rangesOf(seen: readonly NonNullable<Answer["seen"]>[]): Record<string, 
 function inMemory(): AnswerStore {
   const answers = new Map<string, Answer>();
   return {
+    name: "answers",
     get: ({ datasetId, id }) => answers.get(answerKey({ datasetId, exampleId: id })),
     append: async (added) => {
       for (const answer of added) answers.set(answerKey(answer), answer);
@@ -233,6 +274,7 @@ async function onDisk(file: string, settings: EvaluationSettings): Promise<Answe
     settingDifferences(stored, present).map((difference) => describeDifference(difference, ["there", "now"])),
   );
   return {
+    name: file,
     get: ({ datasetId, id }) => opened.answers.get(answerKey({ datasetId, exampleId: id })),
     append: (added) => opened.append(added),
   };

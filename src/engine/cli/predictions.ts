@@ -7,6 +7,8 @@ import type { Example } from "../data/example.ts";
 export interface Predictions {
   readonly answers: ReadonlyMap<Example, readonly string[]>;
   readonly missing: number;
+  /** Rows about other questions: of other datasets, or beyond those that are evaluated. */
+  readonly extra: number;
   /** sha256 of the file, hex. */
   readonly hash: string;
 }
@@ -24,7 +26,9 @@ const textKeys = ["text", "prediction", "pred", "response", "output", "completio
 /**
  * Reads ready answers of any model: JSON lines, a JSON list of the same rows, or one object `{id: text}`. A row names its
  * example (`idKeys`) and holds the answer (`textKeys`); lines of our own answers.jsonl are rows too. An id that several
- * datasets have is told apart by "dataset" (or "datasetId"). Examples without an answer are counted.
+ * datasets have is told apart by "dataset" (or "datasetId"). Examples without an answer are counted, and so are rows of other
+ * datasets. An id that is not known is a mistake where an example lacks its answer; where none does, the file holds more than
+ * is evaluated.
  * @throws UserError "bad-data" with one line a mistake (not JSON, unknown id, an id twice, no key known), "not-found".
  */
 export function readPredictions(file: string, examples: readonly Example[], keys: PredictionKeys = {}): Predictions {
@@ -32,14 +36,36 @@ export function readPredictions(file: string, examples: readonly Example[], keys
   const byId = new Map<string, Example[]>();
   for (const example of examples) byId.set(example.id, [...(byId.get(example.id) ?? []), example]);
   const answers = new Map<Example, readonly string[]>();
-  const mistakes = rowsOf(content, file).flatMap(({ where, row }) => {
+  const rows = rowsOf(content, file);
+  if (rows.length === 0)
+    throw new UserError({ code: "bad-data", where: file, message: "expected answers, found none" });
+  const datasets = new Set(examples.map(({ datasetId }) => datasetId));
+  const own = rows.filter(({ row }) => typeof row === "string" || !isElsewhere(row, datasets));
+  const found = own.flatMap(({ where, row }) => {
     const mistake = typeof row === "string" ? row : addPrediction(row, keys, byId, answers);
-    return mistake === null ? [] : [`${where}: ${mistake}`];
+    if (mistake === null) return [];
+    const isUnknown = typeof mistake !== "string";
+    return [{ text: `${where}: ${isUnknown ? mistake.unknownId : mistake}`, isUnknown }];
   });
+  const isComplete = answers.size === examples.length;
+  const mistakes = found.filter(({ isUnknown }) => !(isUnknown && isComplete)).map(({ text }) => text);
   if (mistakes.length > 0) throw new UserError({ code: "bad-data", message: shortened(mistakes).join("\n") });
   const hash = createHash("sha256").update(content).digest("hex");
-  return { answers, missing: examples.length - answers.size, hash };
+  const extra = rows.length - own.length + found.length;
+  return { answers, missing: examples.length - answers.size, extra, hash };
 }
+
+function isElsewhere(row: Row, datasets: ReadonlySet<string>): boolean {
+  const dataset = datasetOf(row);
+  return dataset !== null && !datasets.has(dataset);
+}
+
+function datasetOf(row: Row): string | null {
+  const dataset = row["dataset"] ?? row["datasetId"];
+  return typeof dataset === "string" ? dataset : null;
+}
+
+type Mistake = string | { readonly unknownId: string };
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -68,23 +94,24 @@ function rowsOf(content: string, file: string): PlacedRow[] {
   });
 }
 
-/** What is wrong with the row; null when its text was added. */
+/** What is wrong with the row; null when its text was added, or it is the record of a failure. */
 function addPrediction(
   row: Row,
   keys: PredictionKeys,
   byId: ReadonlyMap<string, readonly Example[]>,
   answers: Map<Example, readonly string[]>,
-): string | null {
+): Mistake | null {
+  if (row["failure"] !== undefined && Array.isArray(row["completions"])) return null;
   const id = row[chosenKey(row, keys.id, idKeys) ?? ""];
   const texts = textsOf(row, keys.text);
   if (id === undefined || texts === null) return unknownKeys(row, keys, id === undefined);
   if (typeof id !== "string" && typeof id !== "number") return `expected text for the id, found ${JSON.stringify(id)}`;
   if (typeof texts === "string") return texts;
   const named = byId.get(String(id)) ?? [];
-  const dataset = row["dataset"] ?? row["datasetId"];
-  const matching = typeof dataset === "string" ? named.filter((e) => e.datasetId === dataset) : named;
+  const dataset = datasetOf(row);
+  const matching = dataset === null ? named : named.filter((e) => e.datasetId === dataset);
   const [example] = matching;
-  if (example === undefined) return `no example of the evaluation data has the id "${id}"`;
+  if (example === undefined) return { unknownId: `no example of the evaluation data has the id "${id}"` };
   if (matching.length > 1) {
     const datasets = matching.map((e) => e.datasetId).join(", ");
     return `the id "${id}" is in ${datasets}; expected "dataset" to say which is meant`;

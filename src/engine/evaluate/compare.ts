@@ -23,6 +23,9 @@ export interface EvaluationComparison {
   /** Examples that only one of the two has; they are in no number here. */
   readonly onlyBefore: number;
   readonly onlyAfter: number;
+  /** Pairs of which one side has no answer at all, which scores as an unparsed one. */
+  readonly unansweredBefore: number;
+  readonly unansweredAfter: number;
 }
 
 export interface MetricComparison {
@@ -72,6 +75,8 @@ export async function compareEvaluations(
     changed: changedExamples(pairs),
     onlyBefore: before.examples.length - pairs.length,
     onlyAfter: after.examples.length - pairs.length,
+    unansweredBefore: pairs.filter((pair) => pair.before.parsed === null).length,
+    unansweredAfter: pairs.filter((pair) => pair.after.parsed === null).length,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { EvaluationComparison } from "../evaluate/compare.ts";
 import type { CategoryScores, EvaluatedDataset, ScoreValue } from "../../protocol/records.ts";
 import { bestBaseline } from "../evaluate/scoring.ts";
 import { settingDifferences } from "../evaluate/settings.ts";
@@ -113,7 +114,7 @@ export function comparisonTable({ comparison, evaluations }: ReportData): Html |
   );
   const names = ["", "Pairs", first.label, last.label, "Difference", "p", "Gained / lost", "p (McNemar)"];
   return html`<h2>What changed from ${first.label} to ${last.label}</h2>
-    ${unpairedNote(comparison.onlyBefore, comparison.onlyAfter)}
+    ${unpairedNote(comparison)}
     ${tableOf({
       label: "Paired comparison",
       caption:
@@ -124,12 +125,17 @@ export function comparisonTable({ comparison, evaluations }: ReportData): Html |
     })}`;
 }
 
-function unpairedNote(onlyBefore: number, onlyAfter: number): Html | null {
-  if (onlyBefore + onlyAfter === 0) return null;
-  return html`<p class="warn">
-    ${onlyBefore} examples are in the first evaluation only, ${onlyAfter} in the last only. They are in no number of
-    this table.
-  </p>`;
+function unpairedNote(comparison: EvaluationComparison): Html | null {
+  const { onlyBefore, onlyAfter, unansweredBefore, unansweredAfter } = comparison;
+  const sentences = [
+    ...(onlyBefore + onlyAfter > 0
+      ? [`${onlyBefore} examples are in the first evaluation only, ${onlyAfter} in the last only. They are in no number of this table.`] // prettier-ignore
+      : []),
+    ...(unansweredBefore + unansweredAfter > 0
+      ? [`${unansweredBefore} examples have no answer in the first evaluation, ${unansweredAfter} in the last. They score as unparsed answers.`] // prettier-ignore
+      : []),
+  ];
+  return sentences.length === 0 ? null : html`<p class="warn">${sentences.join(" ")}</p>`;
 }
 
 /** A bar with its interval for every category, one a evaluation. */

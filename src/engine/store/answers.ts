@@ -8,8 +8,9 @@ import { repairTornLine } from "./lineFile.ts";
 import { badRecord, formatFile, formatLine, parseRecord } from "./versionedRecords.ts";
 
 /**
- * The answers of one evaluation in lines of JSON: a header with all that an answer depends on, then a line a question, in
- * the order in which they were answered. A process that is killed leaves whole lines and at most one torn one.
+ * The answers of one evaluation in lines of JSON: a header with all that answers depend on, then a line a question, in the
+ * order in which they were answered. A question that failed may have a later line. A process that is killed leaves whole
+ * lines and at most one torn one.
  */
 export interface AnswerFile {
   readonly file: string;
@@ -68,8 +69,10 @@ export async function readAnswers(
   rest.forEach((line, i) => {
     const where = `${file}:${i + 2}`;
     const answer = parseRecord("answer", line, where);
+    if (!areCompletions(answer.completions)) throw badRecord(where, 'expected a list of completions with their "text"');
     const key = answerKey(answer);
-    if (answers.has(key)) throw badRecord(where, `found a second answer to ${key}`);
+    const former = answers.get(key);
+    if (former !== undefined && former.failure === undefined) throw badRecord(where, `found a second answer to ${key}`);
     answers.set(key, answer);
   });
   return { header, answers };
@@ -98,6 +101,13 @@ export async function readEvaluationFile(file: string): Promise<EvaluationRecord
     );
   }
   return parseRecord("evaluation", text, file);
+}
+
+/** The key was there; what is in it may be anything. */
+function areCompletions(value: unknown): boolean {
+  const hasText = (one: unknown): boolean =>
+    typeof one === "object" && one !== null && "text" in one && typeof one.text === "string";
+  return Array.isArray(value) && value.every(hasText);
 }
 
 function bytesOf(records: readonly (AnswersHeader | AnswerRecord)[]): Uint8Array {

@@ -212,11 +212,20 @@ function decodeText(chunk: Uint8Array): string {
 }
 
 function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statsOf(file)?.isFile() ?? false;
 }
 
 function isFolder(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statsOf(file)?.isDirectory() ?? false;
+}
+
+/** Undefined where there is nothing, or nothing that this user may look at: PATH may lead through folders of another. */
+function statsOf(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file);
+  } catch {
+    return undefined;
+  }
 }
 
 const installHints: Partial<Record<NodeJS.Platform, string>> = {

@@ -5,6 +5,8 @@ import http from "node:http";
 import path from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import type { EvaluationRecord } from "../../../src/protocol/records.ts";
+import { locateFfmpeg } from "../../../src/engine/video/ffmpeg.ts";
+import { writeClip } from "../video/barcodeClips.ts";
 import { buildTestEngine, until, writeWorkspace, type TestEngine } from "../server/testEngine.ts";
 
 let engine: TestEngine;
@@ -99,6 +101,57 @@ test("answers of other settings are refused, and each difference is named", asyn
   assert.match(refused.stderr, /sampling\.temperature: 0 there, 0\.7 now/);
   assert.match(refused.stderr, /video\.maxFrames: 768 there, 8 now/);
   assert.doesNotMatch(refused.stderr, /policy|seed/);
+});
+
+test("answers to another prompt or about another video are not mixed with these, and failed ones are asked again", async () => {
+  const specPath = writeWorkspace(engine, "asked");
+  const dir = outDir("asked-out");
+  const file = path.join(dir, "answers.jsonl");
+  const video = path.join(path.dirname(specPath), "videos", "clip-101.mp4");
+  const ffmpeg = await locateFfmpeg();
+  await writeClip(ffmpeg, video, { frames: 30 });
+  const bytes = fs.readFileSync(video);
+  await cli("eval", specPath, "--out", dir);
+  await writeClip(ffmpeg, video, { frames: 60 });
+  const other = await cli("eval", specPath, "--out", dir);
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /1 of these answers are to other questions: .*, e\.g\. those of grounding\/clip-101_0/s);
+  fs.writeFileSync(video, bytes);
+  assert.match((await cli("eval", specPath, "--out", dir)).stderr, /4 of 4 questions are answered already/);
+
+  // As a video leaves it that was not there yet.
+  const failure = { code: "bad-video", where: video, message: "no such file", hint: "Check the path." };
+  const lines = linesOf(file).map((line) =>
+    line.includes('"clip-101_0"') ? JSON.stringify({ ...JSON.parse(line), completions: [], failure }) : line,
+  );
+  fs.writeFileSync(file, `${lines.join("\n")}\n`);
+  const again = await cli("eval", specPath, "--out", dir);
+  assert.match(again.stderr, /3 of 4 questions are answered already[^]*1 of 4 questions failed before; they are asked/);
+  assert.equal(linesOf(file).length, 6, "nothing is taken away");
+  assert.equal(readRecord(dir).examples.filter((example) => example.failure !== undefined).length, 0);
+
+  const broken = linesOf(file).map((line) => line.replace(/"completions":\[.*?\]/, '"completions":[{"tokenCount":1}]'));
+  fs.writeFileSync(file, `${broken.join("\n")}\n`);
+  const refused = await cli("eval", specPath, "--out", dir);
+  assert.match(refused.stderr, /answers\.jsonl:2: expected a list of completions with their "text"/);
+});
+
+test("videos that cannot be read are told, and data without examples is an error", async () => {
+  const specPath = writeWorkspace(engine, "empty");
+  fs.writeFileSync(path.join(path.dirname(specPath), "test.json"), "{}");
+  const none = await cli("eval", specPath);
+  assert.equal(none.status, 2);
+  assert.match(none.stderr, /expected examples to evaluate on, found none/);
+  const other = writeWorkspace(engine, "blocked");
+  const file = path.join(path.dirname(other), "a-file");
+  fs.writeFileSync(file, "");
+  for (const dir of [file, path.join(file, "below")]) {
+    const blocked = await cli("eval", other, "--out", dir);
+    assert.equal(blocked.status, 2, blocked.stderr);
+    assert.match(blocked.stderr, /the folder cannot be made/);
+  }
+  const predictions = await cli("eval", other, "--predictions", file, "--samples", "2");
+  assert.match(predictions.stderr, /--samples says how a model is asked/);
 });
 
 test("both kinds of prompts in one call, each with its own answers and record", async () => {

@@ -73,6 +73,17 @@ test("an id of two datasets needs its dataset", () => {
   assert.deepEqual([...answers.keys()].map(({ datasetId }) => datasetId), ["b"]); // prettier-ignore
 });
 
+test("a file may hold more than is evaluated; unknown ids are mistakes only where an answer is missing", () => {
+  const extraOf = (content: unknown): number => readPredictions(write(content), examples).extra;
+  assert.equal(extraOf({ 1: "A", 2: "B" }), 0);
+  assert.equal(extraOf({ 1: "A", 2: "B", 9: "C" }), 1, "a row that is left out, or beyond the limit");
+  assert.equal(extraOf([{ id: 1, text: "A" }, { id: 1, dataset: "other", text: "B" }]), 1); // prettier-ignore
+  assert.deepEqual(mistakes({ 1: "A", 9: "C" }).length, 1);
+  const failed = { datasetId: "choice", exampleId: "1", completions: [], failure: { code: "bad-video", message: "x" } };
+  const later = { datasetId: "choice", exampleId: "1", completions: [{ text: "A" }] };
+  assert.deepEqual(read([failed, later]).texts[0], ["A"]);
+});
+
 test("each mistake has its place; a file that is wrong throughout is not listed for ever", () => {
   assert.deepEqual(mistakes('{"id": 1, "text": "A"}\n{"id": 1, "text": "B"}\n[1]\n{"id": 9, "text": ""}\n{').map((m) => m.replace(dir, "")), [
     '/answers:2: found a second answer for the id "1"',
@@ -80,6 +91,7 @@ test("each mistake has its place; a file that is wrong throughout is not listed 
     '/answers:4: no example of the evaluation data has the id "9"',
     '/answers:5: expected {"id": …, "text": …}, found text that is not JSON',
   ]); // prettier-ignore
+  for (const empty of ["", "\n", "[]", "{}"]) assert.match(mistakes(empty)[0] ?? "", /expected answers, found none/);
   const many = mistakes(Array.from({ length: 500 }, () => ({ id: 1, answer: "A" })));
   assert.equal(many.length, 21);
   assert.match(many[20] ?? "", /480 more mistakes/);

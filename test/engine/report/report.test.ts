@@ -160,7 +160,15 @@ test("labels tell evaluations apart; losses and gains are both shown", async () 
     after: one,
     change: [0.9, 0.8, -0.1][i] ?? 0,
   }));
-  const comparison = { settings: [], metrics: [], onlyBefore: 0, onlyAfter: 0, changed };
+  const comparison = {
+    settings: [],
+    metrics: [],
+    onlyBefore: 0,
+    onlyAfter: 0,
+    unansweredBefore: 0,
+    unansweredAfter: 1,
+    changed,
+  };
   const evaluations = [{ label: "a", file: "a", record }];
   const shown = changedExamples({ evaluations, comparison, versions: { videoRft: "" } }, 2);
   assert.deepEqual(shown.map(({ exampleId }) => exampleId), [first.exampleId, third.exampleId]); // prettier-ignore
