@@ -180,6 +180,8 @@ export interface SeenVideo {
   /** Bounds of the clip in seconds of the file; absent when all of it was sampled. */
   readonly clip?: Segment | undefined;
   readonly durationSec: number;
+  /** Frames of what is shown / `videoFps`: what qwen-vl-utils' sample_fps rests on. Older records lack it. */
+  readonly framesSec?: number | undefined;
   readonly videoFps: number;
   readonly frameIndices: readonly number[];
   readonly timestampsSec: readonly number[];

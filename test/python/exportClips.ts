@@ -13,6 +13,7 @@ const files = [
   { name: "30.mp4", frames: 95, fps: "30" },
   { name: "film.mp4", frames: 120, fps: "24000/1001" },
   { name: "pal.mkv", frames: 61, fps: "25" },
+  { name: "film.mkv", frames: 120, fps: "24" },
 ] as const;
 const wishes = [
   { fps: 0.5, minFrames: 4, maxFrames: 768, maxPixels: 768 * 784, patchSize: 14 },

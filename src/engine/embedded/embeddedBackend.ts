@@ -295,8 +295,9 @@ async function updateOnTargets(opened: Opened, params: SftUpdateParams): Promise
   params.targets.forEach(({ key, target }, i) => {
     const ready = prepared[i];
     if (ready === undefined) return;
-    if ("code" in ready) failures.push({ key, failure: ready });
-    else targets.push({ prompt: ready.prompt, tokens_G_T: [targetTokens(opened, target)] });
+    const tokens = "code" in ready ? ready : targetTokens(opened, target);
+    if ("code" in tokens) failures.push({ key, failure: tokens });
+    else if (!("code" in ready)) targets.push({ prompt: ready.prompt, tokens_G_T: [tokens] });
   });
   const tokens = targets.reduce((sum, target) => sum + (target.tokens_G_T[0]?.length ?? 0), 0);
   let loss = 0;
@@ -306,9 +307,16 @@ async function updateOnTargets(opened: Opened, params: SftUpdateParams): Promise
   return { loss, gradNorm, tokens, failures };
 }
 
-function targetTokens({ policy, params }: Opened, text: string): Int32Array {
-  const ids = policy.tokenizer.encode(text).slice(0, params.spec.sft.maxCompletionLength - 1);
-  return Int32Array.from([...ids, ...policy.config.eosTokenIds.slice(0, 1)]);
+/** With the token that ends it. One that is too long is no target: cut off, it would teach to end in the middle. */
+function targetTokens({ policy, params }: Opened, text: string): Int32Array | ErrorData {
+  const ids = [...policy.tokenizer.encode(text), ...policy.config.eosTokenIds.slice(0, 1)];
+  const most = params.spec.sft.maxCompletionLength;
+  if (ids.length <= most) return Int32Array.from(ids);
+  return {
+    code: "bad-data",
+    message: `the target has ${ids.length} tokens, its end included; sft.maxCompletionLength is ${most}`,
+    hint: "Raise sft.maxCompletionLength, or leave the example out.",
+  };
 }
 
 /** A step whose loss is not finite changes nothing; the run sees it in the result and stops. */

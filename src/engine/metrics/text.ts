@@ -9,7 +9,7 @@ export function wordsOf(text: string): string[] {
 
 /** An answer as it is compared: without white space around it, in lower case, without a full stop. */
 export function normaliseAnswer(text: string): string {
-  return text.trim().replace(/[.!]$/, "").replace(/\s+/g, " ").toLowerCase();
+  return text.trim().replace(/[.!]$/, "").trimEnd().replace(/\s+/g, " ").toLowerCase();
 }
 
 /**

@@ -60,7 +60,16 @@ export interface VisionConfig {
   readonly design: VisionDesign;
 }
 
-const rope = z.object({ mrope_section: z.array(z.int()), rope_theta: z.number().optional() }).loose();
+/** YaRN and others stretch positions, and change what attention sees. */
+const plainRope = z.enum(["default", "mrope"]).nullish();
+const rope = z
+  .object({
+    mrope_section: z.array(z.int()),
+    rope_theta: z.number().optional(),
+    type: plainRope,
+    rope_type: plainRope,
+  })
+  .loose();
 const textSchema = z
   .object({
     vocab_size: z.int().positive(),

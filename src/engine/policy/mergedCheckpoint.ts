@@ -33,7 +33,7 @@ async function mergeAdapter(
   const file = await SafetensorsFile.open(weightsFile);
   const graphs = new GraphCache({ threads: os.availableParallelism(), hasArena: false });
   try {
-    for (const { name, a, b } of placesOf(file)) {
+    for (const { name, module, a, b } of placesOf(file)) {
       const spec = specs.find((one) => one.name === name);
       const weight = weights.get(name);
       if (spec === undefined || weight === undefined) throw bad(weightsFile, `the model has no ${name}.`, ownModel);
@@ -46,7 +46,7 @@ async function mergeAdapter(
       const [rank = 0] = file.shapeOf(a) ?? [];
       expectShape(file, a, [rank, width]);
       expectShape(file, b, [out, rank]);
-      const scale = scaleOf(adapter, name, rank);
+      const scale = scaleOf(adapter, [module, name.replace(/\.weight$/, "")], rank);
       const graph = await graphs.get(`${out}x${width}x${rank}`, () => buildMerge(out, width, rank));
       const feeds = { weight, a: await file.read(a), b: (await file.read(b)).map((x) => scale * x) };
       await graph.run(feeds, { merged: weight });
@@ -62,6 +62,8 @@ const ownModel = 'Correct "base_model_name_or_path": an adapter fits the model o
 /** A parameter's name, and the tensors that change it: A and B, or with A null one that replaces it. */
 interface AdaptedPlace {
   readonly name: string;
+  /** The module as the adapter's library names it. */
+  readonly module: string;
   readonly a: string | null;
   readonly b: string;
 }
@@ -73,20 +75,24 @@ function placesOf(file: SafetensorsFile): AdaptedPlace[] {
     const [, module, matrix] = /^(.+)\.lora_([AB])\.weight$/.exec(inModel ?? "") ?? [];
     if (inModel === undefined || (module === undefined && inModel.includes("lora_")))
       throw bad(file.path, `tensor ${tensor} is none of a layer's LoRA.`, "Merge the adapter with PEFT.");
-    if (module === undefined) places.push({ name: canonicalName(inModel), a: null, b: tensor });
+    if (module === undefined) places.push({ name: canonicalName(inModel), module: inModel, a: null, b: tensor });
     if (module === undefined || matrix === "A") continue; // A comes with its B
     const a = tensor.replace(/\.lora_B\.weight$/, ".lora_A.weight");
     if (file.shapeOf(a) === undefined) throw bad(file.path, `tensor ${a} is missing.`, complete);
-    places.push({ name: canonicalName(`${module}.weight`), a, b: tensor });
+    places.push({ name: canonicalName(`${module}.weight`), module, a, b: tensor });
   }
   return places;
 }
 
 const complete = "Copy the adapter again.";
 
-function scaleOf({ alpha, alphaOfModules, isRankStabilised }: AdapterConfig, parameter: string, rank: number): number {
-  const module = parameter.replace(/\.weight$/, "");
-  const own = alphaOfModules.find(({ modules }) => modules.test(module));
+/** @param names of the module: its own, and that of older releases, which older adapters' patterns are of */
+function scaleOf(
+  { alpha, alphaOfModules, isRankStabilised }: AdapterConfig,
+  names: readonly string[],
+  rank: number,
+): number {
+  const own = alphaOfModules.find(({ modules }) => names.some((name) => modules.test(name)));
   return (own?.alpha ?? alpha) / (isRankStabilised ? Math.sqrt(rank) : rank);
 }
 

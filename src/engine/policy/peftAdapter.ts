@@ -26,6 +26,8 @@ const adapterSchema = z
     lora_alpha: z.number().positive(),
     use_rslora: z.boolean().default(false),
     bias: z.literal("none").default("none"),
+    // PiSSA, OLoRA and others change the weights of the model too, and an adapter does not say how.
+    init_lora_weights: z.union([z.boolean(), z.literal("gaussian")]).nullish(),
     alpha_pattern: z.record(z.string().refine(isExpression), z.number().positive()).nullish(),
   })
   .superRefine((config, context) => {

@@ -69,10 +69,14 @@ export function visualSpans({ visual, grid }: PreparedVisual, config: PolicyConf
 
 /**
  * Seconds between temporal patches, second_per_grid_ts of Qwen2_5_VLProcessor: temporalPatchSize / sample fps, where the
- * sample fps of qwen-vl-utils is frames picked / duration.
+ * sample fps of qwen-vl-utils is frames picked / frames shown * frames a second of the file. Durations are no substitute:
+ * Matroska rounds its times, and a hair below a whole second moves positions.
  */
-export function secondsPerGrid(seen: Pick<SeenVideo, "frameIndices" | "durationSec">, config: PolicyConfig): number {
-  return (config.vision.temporalPatchSize * seen.durationSec) / seen.frameIndices.length;
+export function secondsPerGrid(
+  { frameIndices, durationSec, framesSec }: Pick<SeenVideo, "frameIndices" | "durationSec" | "framesSec">,
+  config: PolicyConfig,
+): number {
+  return (config.vision.temporalPatchSize * (framesSec ?? durationSec)) / frameIndices.length;
 }
 
 /**

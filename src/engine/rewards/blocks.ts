@@ -61,6 +61,8 @@ export function visibleText(text: string): string {
   const pieces: string[] = [];
   let position = first.isClosing ? null : 0;
   for (const mark of marks) {
+    // A closing tag too many hides nothing.
+    if (mark.isClosing && position !== null) pieces.push(text.slice(position, mark.start));
     if (mark.isClosing) position = mark.end;
     else if (position !== null) {
       pieces.push(text.slice(position, mark.start));

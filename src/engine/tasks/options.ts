@@ -22,29 +22,45 @@ export function optionText(options: readonly string[], letter: string): string {
 export function parseOption(answer: string, options: readonly string[]): string | null {
   const letters = options.map((_, i) => optionLetter(i));
   const text = answer.trim();
+  const isOption = (letter: string | undefined): boolean => letter !== undefined && letters.includes(letter);
+  const { chosen, offered } = leadingLetter(text, options);
+  const bracketed = [...text.matchAll(/(?<![A-Za-z])[([]\s?([A-Za-z])\s?[)\]]/g)].map((m) => m[1]?.toUpperCase());
   const candidates = [
-    leadingLetter(text, options),
+    chosen,
     textOfOption(text, options),
-    announcedLetter(text),
-    onlyLetter([...text.matchAll(/[([]\s?([A-Za-z])\s?[)\]]/g)].map((m) => m[1])),
+    announcedLetter(text, letters),
+    onlyLetter([...offered, ...bracketed.filter(isOption)]),
     onlyLetter(standingLetters(text, letters)),
   ];
-  const first = candidates.find((letter) => letter !== null)?.toUpperCase();
-  return first !== undefined && letters.includes(first) ? first : null;
+  return candidates.map((letter) => letter?.toUpperCase()).find(isOption) ?? null;
 }
 
-/** "C", "c", "(c)", "C.", "c) text", "C: text"; and "C text" when the text is that of the option. */
-function leadingLetter(text: string, options: readonly string[]): string | null {
+/** A letter that a text begins with: chosen, or only offered beside others. */
+interface LeadingLetter {
+  readonly chosen: string | null;
+  readonly offered: readonly string[];
+}
+
+const noLetter: LeadingLetter = { chosen: null, offered: [] };
+
+/** "(A) or (B)", "(A), (B)", "A. red or (B) blue": no choice. Text may speak of other options otherwise. */
+const goesOn = /^\s{0,2}(?:,|\/|&|and\b|or\b)\s{0,2}[([]\s?[A-Za-z]\s?[)\]]|\bor\s{1,2}[([]\s?[A-Za-z]\s?[)\]]/i;
+
+/** "C", "c", "(c)", "C.", "c) text", "C: text", "C" on a line of its own; and "C text" when the text is that of the option. */
+function leadingLetter(text: string, options: readonly string[]): LeadingLetter {
   const bare = /^[("'[*]{0,3}([A-Za-z])["'*)\].:,;!]{0,4}$/.exec(text)?.[1];
-  if (bare !== undefined) return bare;
+  if (bare !== undefined) return { ...noLetter, chosen: bare };
   const marked = /^(?:\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])[.):])(?![A-Za-z])/.exec(text);
-  // "(A) or (B)" is no choice: bracketed letters are counted by a later rule.
-  if (marked !== null && !/[([]\s?[A-Za-z]\s?[)\]]/.test(text.slice(marked[0].length))) {
-    return marked[1] ?? marked[2] ?? marked[3] ?? null;
+  const letter = marked?.[1] ?? marked?.[2] ?? marked?.[3];
+  if (marked !== null && letter !== undefined) {
+    const isOffered = goesOn.test(text.slice(marked[0].length));
+    return isOffered ? { chosen: null, offered: [letter.toUpperCase()] } : { ...noLetter, chosen: letter };
   }
+  const onItsLine = /^([A-Za-z])[ \t]*\r?\n/.exec(text)?.[1];
+  if (onItsLine !== undefined) return { ...noLetter, chosen: onItsLine };
   const spaced = /^([A-Za-z])\s/.exec(text)?.[1]?.toUpperCase();
-  if (spaced === undefined) return null;
-  return normalise(text.slice(1)) === normalise(optionText(options, spaced)) ? spaced : null;
+  if (spaced === undefined || normalise(text.slice(1)) !== normalise(optionText(options, spaced))) return noLetter;
+  return { ...noLetter, chosen: spaced };
 }
 
 function textOfOption(text: string, options: readonly string[]): string | null {
@@ -53,7 +69,7 @@ function textOfOption(text: string, options: readonly string[]): string | null {
 }
 
 /** The last letter that the text announces, unless it goes on with "or" or "and": that is no choice. */
-function announcedLetter(text: string): string | null {
+function announcedLetter(text: string, letters: readonly string[]): string | null {
   const pattern =
     /\b(?:[Aa]nswer|ANSWER|[Oo]ption|OPTION|[Cc]hoice|CHOICE)(?:\s?(?::|=|is\b|would be\b|must be\b)){0,2}\s{0,2}(?:option\s)?["'([*]{0,3}([A-Za-z])(?![A-Za-z0-9'’])/g;
   let letter: string | null = null;
@@ -61,7 +77,8 @@ function announcedLetter(text: string): string | null {
     const found = match[1];
     const end = match.index + match[0].length;
     const rest = text.slice(end, end + 8).replace(/^["')\]*]{1,3}/, "");
-    if (found === undefined || /^\s?(?:or\b|and\b|\/)/.test(rest)) continue;
+    if (found === undefined || !letters.includes(found.toUpperCase())) continue;
+    if (/^\s?(?:or\b|and\b|\/)/.test(rest)) continue;
     // A small letter counts only at the end of its sentence: "a" is a word too.
     if (/[A-Z]/.test(found) || /^(?:[.,;!\n]|$)/.test(rest)) letter = found;
   }

@@ -127,7 +127,7 @@ function hasMinus(text: string, start: number, previousEnd: number | null): bool
 
 function unitAfter(text: string, end: number): { isTime: boolean; end: number } {
   const rest = text.slice(end, end + 16);
-  const unit = /^\s{0,3}(seconds?|secs?|s)\b/i.exec(rest);
+  const unit = /^\s{0,3}(?:seconds?|secs?|s)\b(?:\.(?!\d))?/i.exec(rest);
   if (unit !== null) return { isTime: true, end: end + unit[0].length };
   return {
     isTime: !/^\s{0,3}(%|percent|frames?\b|fps\b|ms\b|milliseconds?\b|minutes?\b|mins?\b|h\b|hours?\b)/i.test(rest),

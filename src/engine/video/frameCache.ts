@@ -171,7 +171,7 @@ function seenVideo(
     path: source.file,
     hash: source.hash,
     ...(source.clip === undefined ? {} : { clip: source.clip }),
-    durationSec: shownDuration(probe, source.clip),
+    ...lengthOf(probe, source.clip),
     videoFps: probe.averageFps,
     frameIndices: plan.indices,
     timestampsSec: timesOf(source, probe, plan),
@@ -184,12 +184,13 @@ function seenVideo(
   };
 }
 
-/** From the first frame of what is shown to the end of the last: what qwen-vl-utils' sample_fps of a clip rests on. */
-function shownDuration(probe: VideoProbe, clip: Segment | undefined): number {
-  if (clip === undefined) return probe.durationSec;
-  const { first, last } = clipFrames(probe.timestampsSec, lastDurationOf(probe), clip);
-  const timeAt = (index: number): number => probe.timestampsSec[index] ?? probe.durationSec;
-  return timeAt(last + 1) - timeAt(first);
+/** A whole video lasts from the start of its file, which may be sound; a clip from its first frame. */
+function lengthOf(probe: VideoProbe, clip: Segment | undefined): Pick<SeenVideo, "durationSec" | "framesSec"> {
+  const { timestampsSec, averageFps, durationSec } = probe;
+  if (clip === undefined) return { durationSec, framesSec: timestampsSec.length / averageFps };
+  const { first, last } = clipFrames(timestampsSec, lastDurationOf(probe), clip);
+  const timeAt = (index: number): number => timestampsSec[index] ?? durationSec;
+  return { durationSec: timeAt(last + 1) - timeAt(first), framesSec: (last + 1 - first) / averageFps };
 }
 
 function lastDurationOf(probe: VideoProbe): number {

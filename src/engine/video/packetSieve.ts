@@ -1,5 +1,6 @@
 import { EncodedPacketSink, FilePathSource, Input, MATROSKA, MP4, QTFF, WEBM } from "mediabunny";
 import type { EncodedPacket, InputFormat } from "mediabunny";
+import { mayHaveUnnamedMatrix } from "./containerColours.ts";
 import { matroskaCluster, matroskaHead } from "./matroska.ts";
 import type { MatroskaTrack } from "./matroska.ts";
 import { sliceHeaders } from "./sliceHeaders.ts";
@@ -25,10 +26,11 @@ export interface PacketSieve {
  * key frame from which the next one can be decoded. Most encoders make a third to a half of the first kind. `wantedSec`:
  * times of the wanted frames in the clock of the container, ascending.
  * Null where that cannot be told, or the stream would not be the same to a decoder: codecs without key frames, a film that is
- * shown askew.
+ * shown askew, colours that mediabunny cannot tell.
  * Throws, as does reading the bytes, on a file that mediabunny cannot read.
  */
 export async function sievePackets(file: string, wantedSec: readonly number[]): Promise<PacketSieve | null> {
+  if (await mayHaveUnnamedMatrix(file)) return null;
   const input = new Input({ formats: [MP4, QTFF, MATROSKA, WEBM], source: new FilePathSource(file) });
   const dispose = (): void => input.dispose();
   try {

@@ -120,6 +120,11 @@ test("a video that cannot be read fails its own prompt, in sampling, evaluation 
   assert.ok(taught.tokens > 1 && Number.isFinite(taught.loss) && taught.gradNorm > 0);
   const none = await backend.updateOnTargets({ learningRate: 0.01, targets: targets.slice(0, 1) });
   assert.deepEqual([none.loss, none.gradNorm, none.tokens, none.failures.length], [0, 0, 0, 1]);
+  // Cut off, a target would teach to end in the middle.
+  const long = targets.slice(1, 2).map((target) => ({ ...target, target: "1.0 to 2.0 ".repeat(200) }));
+  const refused = await backend.updateOnTargets({ learningRate: 0.01, targets: long });
+  assert.deepEqual([refused.tokens, refused.failures[0]?.failure.code], [0, "bad-data"]);
+  assert.match(refused.failures[0]?.failure.message ?? "", /target has \d+ tokens.*sft\.maxCompletionLength is \d+/);
   await backend.close();
 });
 

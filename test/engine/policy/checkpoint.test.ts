@@ -245,6 +245,17 @@ describe("config.json", () => {
       /mrope_section: expected a sum of 4 .*, found 64/,
     ],
     [
+      "positions that are stretched",
+      {
+        ...config,
+        text_config: {
+          ...text,
+          rope_parameters: { ...(text["rope_parameters"] as object), rope_type: "yarn", factor: 4 },
+        },
+      },
+      /rope_type/,
+    ],
+    [
       "heads that do not share keys evenly",
       { ...config, text_config: { ...text, num_key_value_heads: 3 } },
       /num_key_value_heads: expected a divisor of 4, found 3/,

@@ -67,6 +67,20 @@ test("an adapter on an adapter is merged after it", async () => {
   assert.ok(maxDifference(twice, expected) < 1e-5);
 });
 
+test("a pattern of alphas may name modules in full, as transformers names them, or by their end", async () => {
+  const module = "self_attn.v_proj";
+  const changeOf = async (pattern: Readonly<Record<string, number>>): Promise<Float32Array> => {
+    change({ base_model_name_or_path: model, lora_alpha: 8, alpha_pattern: pattern });
+    const [base, merged] = await Promise.all([readMergedCheckpoint(model), readMergedCheckpoint(dir)]);
+    const of = (weights: typeof base.weights) => weights.get(`model.layers.0.${module}.weight`) ?? new Float32Array(0);
+    return of(merged.weights).map((x, i) => x - (of(base.weights)[i] ?? NaN));
+  };
+  const usual = await changeOf({});
+  for (const name of [`model.language_model.layers.0.${module}`, `model.layers.0.${module}`, "v_proj"])
+    assert.ok(maxDifference(await changeOf({ [name]: 32 }), usual.map((x) => 4 * x)) < 1e-5, name); // prettier-ignore
+  assert.ok(maxDifference(await changeOf({ "layers.1.self_attn.v_proj": 32 }), usual) < 1e-6);
+});
+
 test("adapters that stand on each other are refused", async () => {
   change({ base_model_name_or_path: "." });
   await refused("bad-checkpoint", /stands on itself/);
@@ -85,6 +99,10 @@ test("what cannot be read is named with its place", async () => {
   await refused("unsupported", /"use_dora".*Only plain LoRA/);
   change({ base_model_name_or_path: model, layer_replication: [[0, 2]] });
   await refused("unsupported", /"layer_replication": found \[\[0,2\]\]/);
+  for (const init of ["pissa", "pissa_niter_4", "olora", "loftq", "corda"]) {
+    change({ base_model_name_or_path: model, init_lora_weights: init });
+    await refused("unsupported", /"init_lora_weights"/);
+  }
   change({ base_model_name_or_path: model, peft_type: "IA3" });
   await refused("unsupported", /"peft_type"/);
   fs.writeFileSync(path.join(dir, "adapter_config.json"), "{");

@@ -32,6 +32,8 @@ test("right intervals, also those that published parsers reject", () => {
     "5.0s to 10.0s",
     "5.0 s to 10.0 s",
     "5.0 sec to 10.0 secs",
+    "5.0 sec. to 10.0 sec.",
+    "5.0 s. to 10.0 s",
     "5.0 seconds to 10.0 seconds",
     "5.0 seconds\nto\n10.0 seconds",
     "5.0 to\n10.0",
@@ -133,6 +135,15 @@ test("options", () => {
     ["I think C", "C"],
     ["A circle turns, so C", "C"],
     ["Best option: C, since A is red", "C"],
+    ["C. blue, not (A)", "C"],
+    ["C\n(A) is wrong", "C"],
+    ["C.\n\nExplanation: it is (a) thing", "C"],
+    ["(C) blue, since (A) is wrong", "C"],
+    ["Because the object(s) fall, it is C", "C"],
+    ["Answer: I think C", "C"],
+    ["The answer I give is C", "C"],
+    ["C. blue (s)", "C"],
+    ["C. blue or (A) red", ["no-option"]],
     ["C is right", "C"],
     ["A", "A"],
     ["A is right", "A"],
@@ -238,6 +249,8 @@ test("boxes", () => {
     JSON.stringify(rows.map((bbox, frame) => ({ frame, bbox }))),
     JSON.stringify(rows.map((box) => ({ ["bbox_2d"]: box, label: "circle" }))),
     JSON.stringify({ boxes: rows }),
+    `Boxes (left, top, right, bottom): ${list}`,
+    `${list} (normalised)`,
   ];
   for (const text of right) assert.deepEqual(parse(text), rows, text);
   const wrong: [string, string][] = [

@@ -138,6 +138,22 @@ describe("a film that is turned or mirrored for display", () => {
 });
 
 describe("where nothing can be left out", () => {
+  for (const [name, ending, matrix, isSieved] of [
+    ["a matrix that WebCodecs knows", "mp4", "bt709", true],
+    ["one that it has no name for", "mp4", "smpte240m", false],
+    ["one that it has no name for", "mov", "bt2020c", false],
+    ["one that it has no name for", "mkv", "smpte240m", false],
+  ] as const)
+    test(`colours of the container alone, ${name}: ${matrix} in ${ending}`, async () => {
+      const plain = await writeFilm(`plain-${matrix}-${ending}.mp4`, x264("bframes=2"));
+      const file = path.join(dir, `${matrix}.${ending}`);
+      const colours = ["-c", "copy", "-colorspace", matrix, ...(ending === "mkv" ? [] : ["-movflags", "write_colr"])];
+      await runFfmpeg(ffmpeg, ["-loglevel", "error", "-i", plain, ...colours, file]);
+      assert.equal((await packetsThrough(file, rare)) !== null, isSieved);
+      const pixels = Buffer.from(await pixelsOf(file, rare, "sieved"));
+      assert.ok(pixels.equals(await pixelsOf(file, rare, "whole")));
+    });
+
   test("a film that is shown askew is given to ffmpeg whole", async () => {
     const upright = await writeFilm("straight.mp4", x264("bframes=2"));
     const askew = writeRotated(upright, path.join(dir, "askew.mp4"), [0.8, 0.6, -0.6, 0.8]);

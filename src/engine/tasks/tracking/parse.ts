@@ -37,7 +37,7 @@ function readBoxes(text: string): BoundingBox[] | null {
   return boxes.every((b) => b !== null) ? boxes : null;
 }
 
-/** The text from its first to its last bracket as JSON, after Python's spellings were turned into JSON's. */
+/** The text from the first bracket of a list of numbers to its last one as JSON, after Python's spellings were turned into JSON's. */
 function readList(text: string): readonly unknown[] | null {
   const json = text
     .replaceAll("(", "[")
@@ -46,8 +46,9 @@ function readList(text: string): readonly unknown[] | null {
     .replace(/(?<![\d.])\.(?=\d)/g, "0.")
     .replace(/,(?=\s?[\]}])/g, "");
   const spellings: string[] = [];
-  const bracket = json.indexOf("[");
-  const inner = json.slice(Math.max(0, bracket), json.lastIndexOf("]") + 1);
+  // "(left, top, right, bottom)" and "(normalised)" are words.
+  const bracket = json.search(/\[\s*[[{\d.+-]/);
+  const inner = json.slice(Math.max(0, bracket), lastListEnd(json) + 1);
   // As it is, then one box a line, then objects without brackets around them.
   if (bracket >= 0) spellings.push(inner, `[${inner.replace(/\](\s{0,3},?\s{0,3})\[/g, "],[")}]`);
   const brace = json.indexOf("{");
@@ -59,6 +60,15 @@ function readList(text: string): readonly unknown[] | null {
     if (list !== null) return list;
   }
   return null;
+}
+
+/** The last closing bracket that closes numbers, objects or lists; -1 without one. */
+function lastListEnd(json: string): number {
+  let end = json.lastIndexOf("]");
+  while (end > 0 && !/[\d}\].]$/.test(json.slice(Math.max(0, end - 4), end).trimEnd())) {
+    end = json.lastIndexOf("]", end - 1);
+  }
+  return end;
 }
 
 function tryJsonList(text: string): readonly unknown[] | null {
