@@ -356,6 +356,8 @@ export interface AnswerCompletion {
 }
 
 export interface AnswerInput {
+  /** Of what was shown; older records lack it. */
+  readonly durationSec?: number | undefined;
   readonly frames: number;
   readonly widthPx: number;
   readonly heightPx: number;

@@ -10,6 +10,24 @@ import { positional, type CommandInput, type ExitStatus } from "./command.ts";
 import { countSeverities, formatExplainHint, formatFinding, problemsOf } from "./findings.ts";
 import { formatBar } from "./text.ts";
 
+/** Findings of one code that are printed; --json has all of them. */
+const mostOfCode = 20;
+
+/** A line each, but one for all of a code beyond the first. */
+function shortened(findings: readonly LintFinding[], lineOf: (finding: LintFinding, i: number) => string): string[] {
+  const counts = new Map<string, number>();
+  const lines = findings.flatMap((finding, i) => {
+    const count = (counts.get(finding.code) ?? 0) + 1;
+    counts.set(finding.code, count);
+    return count > mostOfCode ? [] : [lineOf(finding, i)];
+  });
+  const left = [...counts].filter(([, count]) => count > mostOfCode);
+  return [
+    ...lines,
+    ...left.map(([code, count]) => `… and ${count - mostOfCode} more of ${code}; --json lists them all`),
+  ];
+}
+
 /** Reads all data of a specification, probes every video, and prints what the linter finds. Errors exit with 2. */
 export async function checkData(input: CommandInput): Promise<ExitStatus> {
   const { terminal } = input;
@@ -30,7 +48,8 @@ export async function checkData(input: CommandInput): Promise<ExitStatus> {
     ...lintData({ spec, training, evaluation, templates, videos }),
   ];
   const placed = placeFindings(findings, spec, baseDir);
-  for (const finding of findings) terminal.print(formatFinding(finding));
+  for (const line of shortened(findings, (finding, i) => formatFinding(finding, placed[i]?.place)))
+    terminal.print(line);
   if (findings.length > 0) terminal.print(formatExplainHint(findings));
   const examples = datasets.reduce((sum, dataset) => sum + dataset.examples.length, 0);
   const counts = countSeverities(findings);

@@ -6,11 +6,18 @@ import { formatPath } from "../lint/setFix.ts";
 export type ShownFinding = Pick<Diagnostic, "severity" | "code" | "message" | "fixes"> &
   Partial<Pick<LintFinding, "dataset" | "example">>;
 
-/** "error missing-video grounding/AO8RW_0: There is no video …", and how it can be mended. */
-export function formatFinding({ severity, code, dataset, example, message, fixes }: ShownFinding): string {
+/** "error missing-video grounding/AO8RW_0: There is no video …", where that is, and how it can be mended. */
+export function formatFinding(
+  { severity, code, dataset, example, message, fixes }: ShownFinding,
+  at?: Diagnostic["place"],
+): string {
   const place = [dataset, example].filter((part) => typeof part === "string").join("/");
   const head = `${severity} ${code}${place === "" ? "" : ` ${place}`}: ${message}`;
-  return fixes.length === 0 ? head : `${head}\n  fix: ${fixes.map(({ title }) => title).join("; or: ")}`;
+  return [
+    head,
+    ...(at?.kind === "file" ? [`  at ${at.file}:${at.range.startLine + 1}`] : []),
+    ...(fixes.length === 0 ? [] : [`  fix: ${fixes.map(({ title }) => title).join("; or: ")}`]),
+  ].join("\n");
 }
 
 export function countSeverities(findings: readonly ShownFinding[]): { readonly errors: number; readonly text: string } {

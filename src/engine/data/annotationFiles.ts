@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
@@ -121,12 +122,18 @@ async function checkEncoding(file: string): Promise<void> {
   } catch (cause) {
     throw unreadable(file, cause);
   }
-  if (start[0] === 0xff && start[1] === 0xfe) throw utf16(file);
+  if (isUtf16(start)) throw utf16(file);
+}
+
+/** By its byte order mark. */
+function isUtf16([first, second]: Uint8Array): boolean {
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 }
 
 function parseJson(bytes: Buffer, file: string): unknown {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) throw utf16(file);
+  if (isUtf16(bytes)) throw utf16(file);
   if (bytes.length === 0) throw notJson(file, "it is empty", "Copy the file again.");
+  if (!isUtf8(bytes)) throw notJson(file, "its bytes are no UTF-8", "Save it as UTF-8.");
   const text = bytes.toString("utf8").replace(/^\uFEFF/, "");
   try {
     return JSON.parse(text);

@@ -52,8 +52,9 @@ async function* readRecords(lines: AsyncIterable<TextLine>): AsyncGenerator<CsvR
     const record: string = open === null ? text : `${open.text}\n${text}`;
     const line: number = open?.line ?? number;
     const count: number = (open?.count ?? 0) + 1;
-    if (countQuotes(record) % 2 === 0) {
-      yield { line, fields: splitFields(record) };
+    const fields = splitFields(record);
+    if (fields !== null) {
+      yield { line, fields };
       open = null;
     } else if (count >= mostLinesOfRecord) {
       yield { line, fields: null };
@@ -65,30 +66,28 @@ async function* readRecords(lines: AsyncIterable<TextLine>): AsyncGenerator<CsvR
   if (open !== null) yield { line: open.line, fields: null };
 }
 
-function countQuotes(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) count++;
-  return count;
-}
-
-/** Fields of a record whose quotes are even in number. */
-function splitFields(record: string): string[] {
+/** Fields of a record; null when a quoted one does not end. A quote within an unquoted field is a character ('5" screen'). */
+function splitFields(record: string): string[] | null {
   const fields: string[] = [];
   let field = "";
   let isQuoted = false;
+  let isAtStart = true;
   for (let i = 0; i < record.length; i++) {
     const char = record.charAt(i);
     if (char === '"' && isQuoted && record.charAt(i + 1) === '"') {
       field += '"';
       i++;
-    } else if (char === '"' && (isQuoted || field === "")) {
+    } else if (char === '"' && (isQuoted || isAtStart)) {
       isQuoted = !isQuoted;
+      isAtStart = false;
     } else if (char === "," && !isQuoted) {
       fields.push(field);
       field = "";
+      isAtStart = true;
     } else {
       field += char;
+      isAtStart = false;
     }
   }
-  return [...fields, field];
+  return isQuoted ? null : [...fields, field];
 }

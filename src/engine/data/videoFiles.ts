@@ -1,8 +1,9 @@
 import fs from "node:fs";
 import path from "node:path";
 
-/** Endings that are tried when a row names a video without one, in this order. */
-export const videoEndings = [".mp4", ".webm", ".mkv", ".avi", ".mov"] as const;
+/** Endings that are tried when a row names a video without one, or with one that it does not have, in this order. */
+export const videoEndings = [".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".flv", ".wmv", ".mpg"] as const;
+const endingsInAnyCase = videoEndings.flatMap((ending) => [ending, ending.toUpperCase()]);
 
 export interface FoundVideo {
   /** Absolute; where the file should be when it is not there. */
@@ -13,7 +14,8 @@ export interface FoundVideo {
 }
 
 /**
- * Finds the videos of a dataset by their names, the most likely first: with or without an ending, also in sub-folders. A file
+ * Finds the videos of a dataset by their names, the most likely first: with or without an ending, also in sub-folders, and with
+ * another ending than is named (downloads of one list come as mp4, mkv and webm). A file
  * goes before a folder of frames of the same name. Each folder is listed once. An absolute path that leads nowhere is one of
  * another machine, as in published annotations of GOT-10k: as much of its end is taken as there is in `videosDir`.
  */
@@ -28,9 +30,15 @@ export function createVideoFinder(videosDir: string): (names: readonly string[])
     const asNamed = path.resolve(videosDir, name);
     const { files, folders } = listing(path.dirname(asNamed));
     const base = path.basename(asNamed);
-    const ending = files.has(base) ? "" : videoEndings.find((e) => files.has(base + e));
-    if (ending !== undefined) return { path: asNamed + ending, exists: true, isFolder: false };
-    return folders.has(base) ? { path: asNamed, exists: true, isFolder: true } : null;
+    const dir = path.dirname(asNamed);
+    const withEnding = (stem: string): string | undefined =>
+      endingsInAnyCase.map((ending) => stem + ending).find((file) => files.has(file));
+    const found = files.has(base) ? base : withEnding(base);
+    if (found !== undefined) return { path: path.join(dir, found), exists: true, isFolder: false };
+    if (folders.has(base)) return { path: asNamed, exists: true, isFolder: true };
+    const { name: stem, ext } = path.parse(base);
+    const other = endingsInAnyCase.some((ending) => ending === ext) ? withEnding(stem) : undefined;
+    return other === undefined ? null : { path: path.join(dir, other), exists: true, isFolder: false };
   };
   return (names) => {
     for (const name of names.flatMap(endsOf)) {

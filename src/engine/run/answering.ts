@@ -91,6 +91,6 @@ function answerOf({ datasetId, id: exampleId }: Example, group: SampledGroup | u
 }
 
 function seenOf({ video, promptTokens }: Extract<SampledGroup, { ok: true }>): AnswerInput {
-  const { widthPx, heightPx, visualTokens, frameIndices } = video;
-  return { frames: frameIndices.length, widthPx, heightPx, visualTokens, promptTokens };
+  const { durationSec, widthPx, heightPx, visualTokens, frameIndices } = video;
+  return { durationSec, frames: frameIndices.length, widthPx, heightPx, visualTokens, promptTokens };
 }

@@ -24,6 +24,8 @@ import type { RunData } from "./runData.ts";
 export interface AnswerTexts {
   readonly completions: readonly { readonly text: string }[];
   readonly failure?: ErrorData | undefined;
+  /** What the policy saw. */
+  readonly seen?: { readonly durationSec?: number | undefined } | undefined;
 }
 
 export interface EvaluationRecordParams {
@@ -55,12 +57,16 @@ export async function makeEvaluationRecord(params: EvaluationRecordParams): Prom
     })),
   );
   const scored: ScoredExample[] = evaluated;
+  // A baseline that asks how long a video is gets what was seen of it where the annotations do not say.
+  const asSeen = (example: Example): Example => {
+    return { ...example, durationSec: example.durationSec ?? answerTo(example)?.seen?.durationSec ?? null };
+  };
   const training = data.training.flatMap((dataset) => dataset.examples);
   return {
     version: recordVersion,
     step,
     scores: await collectScores(scored),
-    baselines: await scoreBaselines(examples, training),
+    baselines: await scoreBaselines(examples.map(asSeen), training),
     settings: {
       ...settings,
       parser: { name: parser, hash: sha256(parserFingerprint()) },

@@ -136,6 +136,23 @@ test("answers to another prompt or about another video are not mixed with these,
   assert.match(refused.stderr, /answers\.jsonl:2: expected a list of completions with their "text"/);
 });
 
+test("where no duration is annotated, baselines take that of the video that was seen", async () => {
+  const dataset = {
+    id: "sta",
+    task: "temporal-grounding",
+    format: "charades-sta-txt",
+    path: "test.txt",
+    videos: "videos",
+  };
+  const specPath = writeWorkspace(engine, "unknown-durations", { evaluate: { data: [dataset] } });
+  const lines = [100, 101].map((k) => `clip-${k} 1.0 5.0##event ${k}`);
+  fs.writeFileSync(path.join(path.dirname(specPath), "test.txt"), lines.join("\n"));
+  const { status, stderr } = await cli("eval", specPath, "--out", outDir("unknown-durations-out"));
+  assert.equal(status, 0, stderr);
+  // 4 of the 8 s that the scripted backend has seen.
+  assert.equal(readRecord(outDir("unknown-durations-out")).baselines["full-video"]?.["sta/mIoU"]?.value, 0.5);
+});
+
 test("videos that cannot be read are told, and data without examples is an error", async () => {
   const specPath = writeWorkspace(engine, "empty");
   fs.writeFileSync(path.join(path.dirname(specPath), "test.json"), "{}");

@@ -9,6 +9,17 @@ import { problemsOf, readFrom } from "./annotationFolder.ts";
 const charades = { format: "charades-sta-txt", task: "temporal-grounding", path: "sta.txt" } as const;
 const nextgqa = { format: "nextgqa-csv", task: "grounded-qa", path: "val.csv" } as const;
 
+test("a quote within a field of CSV is a character, as Python reads it", async (t) => {
+  const row = (qid: number, question: string): string => `7,10,1,1,${question},blue,${qid},CW,red,blue,green,pink,grey`;
+  const rows = [csvHead, row(1, 'what is on the 5" screen'), row(2, "who"), row(3, '6" tall?'), row(4, '"a ""b"", c"')];
+  const dataset = await readFrom(t, { ...nextgqa, task: "multiple-choice" }, { "val.csv": rows.join("\n") }, ["7.mp4"]);
+  assert.deepEqual(
+    dataset.examples.map(({ question }) => question.replace(/\?$/, "")),
+    ['what is on the 5" screen', "who", '6" tall', 'a "b", c'],
+  );
+  assert.deepEqual(dataset.problems, []);
+});
+
 test("Charades-STA, text: wrong lines are named by their number, durations come from the CSV", async (t) => {
   const lines = [
     "\uFEFFA 1.5 4.0##a person eats.",

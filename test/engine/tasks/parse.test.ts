@@ -94,6 +94,7 @@ test("only the last answer block outside the reasoning counts", () => {
     ["<answer>1 to 2</answer> so far</think><answer>5.0 to 10.0</answer>", [5, 10]],
     ["<answer>1 to 2</answer> so far</think>", ["no-answer-tag"]],
     ["<answer><think>5.0 to 10.0</think></answer>", ["empty-answer"]],
+    ["<think>a</think><answer>5.0 to 10.0</answer></think>", [5, 10]],
     ["<answer>5.0 <think>or</think> to 10.0</answer>", [5, 10]],
     ["<ans<think></think>wer>5.0 to 10.0</answer>", ["no-answer-tag"]],
     ["<answer>5.0 to 10.0", ["no-answer-tag"]],

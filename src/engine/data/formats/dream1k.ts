@@ -18,7 +18,10 @@ const plainSchema = z
     description: name,
     caption: name,
     question: name,
-    events: z.array(z.string().min(1)).default([]),
+    events: z
+      .array(z.string().min(1))
+      .nullish()
+      .transform((events) => events ?? []),
     source: z.string().optional(),
   })
   .transform((row) => ({
