@@ -223,7 +223,12 @@ const grpo = z
   .describe("Group relative policy optimisation; TRL's option names in camelCase.");
 
 const sft = z
-  .strictObject({ ...optimisation, maxCompletionLength: sampling.maxCompletionLength })
+  .strictObject({
+    ...optimisation,
+    maxCompletionLength: sampling.maxCompletionLength.describe(
+      "Most tokens of a target, its end included; a longer one is no target, and is recorded as failed.",
+    ),
+  })
   .describe("Supervised fine-tuning on completions built from the truth.");
 
 const evaluate = z
