@@ -71,11 +71,13 @@ export function findDescribedPair(text: string): TimePair | null {
   return isStart && isEnd ? { firstSec: first.valueSec, secondSec: second.valueSec } : null;
 }
 
-const joiners = new Set(["to", "and", "until", "till", "through", "-", "–", "—", "−", "~", "→", "->", ",", ""]);
+const joiners = new Set(["to", "and", "until", "till", "through", "-", "–", "—", "−", "~", "→", "->", "-->", ",", ""]);
+/** Emphasis of Markdown, and brackets around times: "**5.0** to **10.0**", "<5.0 s> - <10.0 s>". */
+const wrapping = /[*_`]+|^\s?>|<\s?$/g;
 
 function joins(between: string): boolean {
   if (between === "") return false;
-  const word = between.trim().toLowerCase();
+  const word = between.replace(wrapping, "").trim().toLowerCase();
   // Two numbers with only blanks between them are a pair when a line break parts them.
   return joiners.has(word) && (word !== "" || between.includes("\n"));
 }
@@ -83,7 +85,7 @@ function joins(between: string): boolean {
 // Clock, minutes and seconds, plain number. Digits of the clock are bounded, so that long digit runs stay linear.
 const timePattern = new RegExp(
   [
-    /(?:(?<hours>\d{1,2}):)?(?<minutes>\d{1,3}):(?<seconds>\d{2}(?:\.\d+)?)/,
+    /(?:(?<hours>\d{1,2}):)?(?<minutes>\d{1,3}):(?<seconds>\d{2}(?:\.\d+|,\d{3}(?!\d))?)/, // subtitles write 00:00:05,000
     /(?<wholeMinutes>\d+)\s?(?:minutes?|mins?|m)(?![a-z]),?\s?(?:and\s)?(?<restSeconds>\d+(?:\.\d+)?)(?=\s?s)/,
     /(?<number>\d+(?:\.\d+)?|\.\d+)/,
   ]
@@ -113,7 +115,7 @@ function timeTokens(text: string): TimeToken[] {
 
 function tokenValueSec(groups: Readonly<Record<string, string | undefined>>): number {
   if (groups.minutes !== undefined) {
-    return Number(groups.hours ?? 0) * 3600 + Number(groups.minutes) * 60 + Number(groups.seconds);
+    return Number(groups.hours ?? 0) * 3600 + Number(groups.minutes) * 60 + Number(groups.seconds?.replace(",", "."));
   }
   if (groups.wholeMinutes !== undefined) return Number(groups.wholeMinutes) * 60 + Number(groups.restSeconds);
   return Number(groups.number);
