@@ -7,7 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { madeEvaluation } from "../engine/report/reportFixture.ts";
 import { startServer, type VsCodeServer } from "./server.ts";
 import { story } from "./story.ts";
-import { launchBrowser, openWorkbench, runCommand, screenshot, webviewFrame } from "./workbench.ts";
+import { chooseRow, launchBrowser, openWorkbench, runCommand, screenshot, webviewFrame } from "./workbench.ts";
 
 let server: VsCodeServer;
 let browser: Browser;
@@ -35,10 +35,8 @@ after(async () => {
 
 scene("Open Evaluation Report shows the page of a picked file, in VS Code's own colours", async () => {
   await runCommand(page, "RFT: Open Evaluation Report");
-  const input = page.locator(".quick-input-box input");
-  await input.fill(path.join(workspace, "evaluation.json"));
-  await page.locator(".quick-input-list .monaco-list-row", { hasText: "evaluation.json" }).first().waitFor();
-  await input.press("Enter");
+  // The dialog begins in the workspace.
+  await chooseRow(page, "evaluation.json");
   const frame = await webviewFrame(page, "main h1");
   assert.equal(await frame.locator("h1").innerText(), "Evaluation report");
   const looks = await frame.evaluate(() => {

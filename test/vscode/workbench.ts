@@ -182,7 +182,7 @@ export async function webviewFrame(page: Page, selector: string, timeoutMs = pat
   });
 }
 
-/** Asks again until the answer is neither null nor false. */
+/** Asks again until the answer is neither null nor false; a frame that goes while it is asked is asked for again. */
 export async function waitFor<T>(
   what: string,
   timeoutMs: number,
@@ -190,11 +190,17 @@ export async function waitFor<T>(
 ): Promise<T> {
   const giveUpAt = Date.now() + timeoutMs;
   for (;;) {
-    const answer = await ask();
+    const answer = await Promise.resolve().then(ask).catch(nullWhenGone);
     if (answer !== null && answer !== false) return answer;
     if (Date.now() > giveUpAt) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+function nullWhenGone(error: unknown): null {
+  if (error instanceof Error && /Execution context was destroyed|[Ff]rame (was|got) detached/.test(error.message))
+    return null;
+  throw error;
 }
 
 /** Keeps a picture as a build artefact in out/screenshots. */
