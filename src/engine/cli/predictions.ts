@@ -41,6 +41,10 @@ export function readPredictions(file: string, examples: readonly Example[], keys
     throw new UserError({ code: "bad-data", where: file, message: "expected answers, found none" });
   const datasets = new Set(examples.map(({ datasetId }) => datasetId));
   const own = rows.filter(({ row }) => typeof row === "string" || !isElsewhere(row, datasets));
+  if (own.length === 0) {
+    const message = `expected answers to examples of ${[...datasets].join(", ")}, found only those of other datasets`;
+    throw new UserError({ code: "bad-data", where: file, message });
+  }
   const found = own.flatMap(({ where, row }) => {
     const mistake = typeof row === "string" ? row : addPrediction(row, keys, byId, answers);
     if (mistake === null) return [];

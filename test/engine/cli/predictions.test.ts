@@ -79,6 +79,10 @@ test("a file may hold more than is evaluated; unknown ids are mistakes only wher
   assert.equal(extraOf({ 1: "A", 2: "B", 9: "C" }), 1, "a row that is left out, or beyond the limit");
   assert.equal(extraOf([{ id: 1, text: "A" }, { id: 1, dataset: "other", text: "B" }]), 1); // prettier-ignore
   assert.deepEqual(mistakes({ 1: "A", 9: "C" }).length, 1);
+  assert.match(
+    mistakes([{ id: 1, dataset: "choise", text: "A" }])[0] ?? "",
+    /examples of choice, found only those of other/,
+  );
   const failed = { datasetId: "choice", exampleId: "1", completions: [], failure: { code: "bad-video", message: "x" } };
   const later = { datasetId: "choice", exampleId: "1", completions: [{ text: "A" }] };
   assert.deepEqual(read([failed, later]).texts[0], ["A"]);
