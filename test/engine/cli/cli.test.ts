@@ -251,6 +251,14 @@ test("data check names what is wrong with the data", async () => {
   };
   assert.equal(examples, 8);
   assert.equal(problems.filter((problem) => problem.code === "missing-video").length, 8);
+  const rows = Array.from({ length: 30 }, (_, k) => [
+    `clip-${k}`,
+    { duration: 8, timestamps: [[1, 5]], sentences: ["a"] },
+  ]);
+  fs.writeFileSync(path.join(path.dirname(specPath), "train.json"), JSON.stringify(Object.fromEntries(rows), null, 1));
+  const text = (await cli("data", "check", specPath)).stdout;
+  assert.match(text, /^error missing-video grounding\/clip-0_0: .*\n {2}at .*train\.json:\d+$/m);
+  assert.match(text, /… and 14 more of missing-video; --json lists them all/);
 });
 
 test("doctor and help", async () => {

@@ -9,6 +9,18 @@ import { problemsOf, readFrom } from "./annotationFolder.ts";
 const charades = { format: "charades-sta-txt", task: "temporal-grounding", path: "sta.txt" } as const;
 const nextgqa = { format: "nextgqa-csv", task: "grounded-qa", path: "val.csv" } as const;
 
+test("a video is found with another ending than its row names, and the named one comes first", async (t) => {
+  const lines = ["A 1.5 4.0##eats", "B.mp4 1.5 4.0##eats", "C.mp4 1.5 4.0##eats", "D.mp4 1.5 4.0##eats"];
+  const videos = ["A.MP4", "B.mkv", "C.mkv", "C.mp4", "D.mp4.part"];
+  const dataset = await readFrom(t, charades, { "sta.txt": lines.join("\n") }, videos);
+  const found = dataset.examples.map(({ videoPath }) => videoPath.split(/[\\/]/).at(-1));
+  assert.deepEqual(found, ["A.MP4", "B.mkv", "C.mp4", "D.mp4"]);
+  assert.deepEqual(
+    dataset.problems.filter(({ code }) => code === "missing-video").map(({ example }) => example),
+    ["D.mp4_0"],
+  );
+});
+
 test("a quote within a field of CSV is a character, as Python reads it", async (t) => {
   const row = (qid: number, question: string): string => `7,10,1,1,${question},blue,${qid},CW,red,blue,green,pink,grey`;
   const rows = [csvHead, row(1, 'what is on the 5" screen'), row(2, "who"), row(3, '6" tall?'), row(4, '"a ""b"", c"')];
