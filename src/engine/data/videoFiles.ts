@@ -14,9 +14,9 @@ export interface FoundVideo {
 }
 
 /**
- * Finds the videos of a dataset by their names, the most likely first: with or without an ending, also in sub-folders, and with
- * another ending than is named (downloads of one list come as mp4, mkv and webm). A file
- * goes before a folder of frames of the same name. Each folder is listed once. An absolute path that leads nowhere is one of
+ * Finds the videos of a dataset by their names, the most likely first: with or without an ending, also in sub-folders, and
+ * with another ending than is named (downloads of one list come as mp4, mkv and webm). A file goes before a folder of
+ * frames of the same name. Each folder is listed once. An absolute path that leads nowhere is one of
  * another machine, as in published annotations of GOT-10k: as much of its end is taken as there is in `videosDir`.
  */
 export function createVideoFinder(videosDir: string): (names: readonly string[]) => FoundVideo {
@@ -28,15 +28,13 @@ export function createVideoFinder(videosDir: string): (names: readonly string[])
   };
   const find = (name: string): FoundVideo | null => {
     const asNamed = path.resolve(videosDir, name);
-    const { files, folders } = listing(path.dirname(asNamed));
-    const base = path.basename(asNamed);
-    const dir = path.dirname(asNamed);
-    const withEnding = (stem: string): string | undefined =>
-      endingsInAnyCase.map((ending) => stem + ending).find((file) => files.has(file));
+    const { dir, base, name: stem, ext } = path.parse(asNamed);
+    const { files, folders } = listing(dir);
+    const withEnding = (start: string): string | undefined =>
+      endingsInAnyCase.map((ending) => start + ending).find((file) => files.has(file));
     const found = files.has(base) ? base : withEnding(base);
     if (found !== undefined) return { path: path.join(dir, found), exists: true, isFolder: false };
     if (folders.has(base)) return { path: asNamed, exists: true, isFolder: true };
-    const { name: stem, ext } = path.parse(base);
     const other = endingsInAnyCase.some((ending) => ending === ext) ? withEnding(stem) : undefined;
     return other === undefined ? null : { path: path.join(dir, other), exists: true, isFolder: false };
   };
