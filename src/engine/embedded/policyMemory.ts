@@ -174,8 +174,8 @@ export function requireMemory(
       ...(owner === "this machine" ? [] : ['Compute on the CPU ("policy": { "device": "cpu" }).']),
       ...(heldBytes > 0 ? ["Close the other policy."] : []),
       ...(use.trains && use.lora === null ? ['Train adapters instead ("policy": { "lora": { "rank": 16 } }).'] : []),
-      "Or take a smaller checkpoint, or a machine with more memory.",
-    ].join(" "),
+      "Take a smaller checkpoint, or a machine with more memory.",
+    ].join(" Or: "),
   });
 }
 

@@ -57,6 +57,9 @@ test("what does not fit is refused with what it would need, and what fits is not
     hint: /lora/,
   });
   requireMemory("/models/7b", memory, full, machine(400e9));
+  assert.throws(() => requireMemory("/models/7b", memory, { ...full, trains: false }, machine(25e9)), {
+    hint: "Take a smaller checkpoint, or a machine with more memory.",
+  });
   assert.throws(() => requireMemory("/models/7b", memory, full, cardRoom(25e9)), {
     message: /; its graphics card has 25\.0 GB/,
     hint: /"device": "cpu"/,
